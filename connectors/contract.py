@@ -1,0 +1,130 @@
+"""What the refresh asks of every connector: checked options in, batches of rows out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+Mode = Literal["replace", "append", "upsert"]
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_DURATION = re.compile(r"\s*(\d+)\s*(second|minute|hour|day|week)s?\s*")
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, dt.timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a number and a unit, for example '15 minutes' or '1 day'")
+    return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+# "15 minutes", "1 hour", "2 days" as people write them in YAML.
+Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
+
+
+class SourceError(Exception):
+    """A source cannot be read: what happened, and the one thing to do about it."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what} {advice}")
+        self.what = what
+        self.advice = advice
+
+
+class Options(BaseModel):
+    """The keys that every source in `sources.yaml` may have; each connector adds its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connector: str
+    every: Duration | None = None
+    start: dt.date | None = None
+    lookback: Duration = dt.timedelta(minutes=10)
+    timeout: Duration = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one raw column becomes one typed column of a fact table."""
+
+    name: str
+    source: str | None = None  # the raw column's name; None means the same name
+    type: str | None = None  # a DuckDB type; None means the canonical table's, else the raw one
+    formats: tuple[str, ...] = ()  # strptime formats, tried in order; none means ISO 8601
+    timezone: str | None = None  # zone of a naive time; None means UTC
+    missing: tuple[str, ...] = ()  # texts that mean "no value", beside the empty one
+    decimal: Literal[".", ","] = "."
+    values: Mapping[str, str] = field(default_factory=dict)  # the source's word -> ours
+    constant: Any = None  # a value of its own, where no raw column gives it
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How raw rows become rows of one fact table, and which of them are the same row."""
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    order: str | None = None  # of several rows with one key the greatest in this column is the last
+    mode: Mode = "upsert"
+    deleted: str | None = (
+        None  # a raw column: where it is true or set, the row is gone at its source
+    )
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Rows that the database reads by itself: a table function with plain values for arguments."""
+
+    function: Literal["read_csv", "read_parquet"]
+    paths: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one fact table that land together with the state that follows from them.
+
+    `state` is what the connector wants back at its next pull; None leaves the old one, so a
+    connector whose source promises no order gives it with its last batch only. `as_of` (UTC) is
+    the moment the delivery speaks of, where that is earlier than the start of the pull (a file's
+    last change). `origin` names the place in a rejected row's report: a file, a query, an address.
+    """
+
+    into: str
+    rows: pa.Table | pa.RecordBatchReader | Scan
+    shape: Shape
+    origin: str
+    state: Mapping[str, Any] | None = None
+    as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a connector may know of the run: naive UTC times, the home folder, a progress voice."""
+
+    home: Path
+    now: dt.datetime
+    full: bool = False
+    # rows so far, rows in all where known: shown as rate and time left
+    progress: Callable[[int, int | None], None] = lambda done, total: None
+
+
+class Connector(Protocol):
+    """A module in this folder, named as `connector:` names it in `sources.yaml`."""
+
+    Options: type[Options]
+
+    def system(self, options: Any) -> str:
+        """The system's name as people know it, for example 'SQL · PostgreSQL'."""
+
+    def pull(self, options: Any, state: Mapping[str, Any], context: Context) -> Iterator[Batch]:
+        """The rows that are new or changed since `state`; raises SourceError."""

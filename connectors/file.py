@@ -1,0 +1,327 @@
+"""Reads CSV, Parquet and Excel files: exports that a person or a program puts into a folder."""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+import hashlib
+import itertools
+import json
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from openpyxl.utils.exceptions import InvalidFileException
+from pydantic import AfterValidator, Field, model_validator
+
+from connectors import contract, delimited, inbox
+from connectors.columns import Columns, Words, Zone, columns_of, nearest
+from connectors.contract import Batch, Column, Context, Mode, Scan, Shape, SourceError
+from connectors.header import Header, taken, unique_names
+from connectors.inbox import Found
+from connectors.tables import TABLES
+
+_ENDS_A_WORKBOOK = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    SyntaxError,
+    OSError,
+)
+_SHEET_ROWS = 20_000
+# What a format may hold, as the database reads it.
+_TIME_MARKS = {f"%{letter}" for letter in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ"} | {
+    f"%-{letter}" for letter in "dmyHIMSj"
+}
+# How a real date of a sheet is written out, with and without a fraction of a second.
+_SHEET_TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
+
+
+def _encoding(value: str) -> str:
+    try:
+        codecs.lookup(value)
+    except LookupError:
+        raise ValueError(
+            f"unknown encoding '{value}'; write for example utf-8, utf-16 or cp1252"
+        ) from None
+    return value
+
+
+def _delimiter(value: str) -> str:
+    mark = {"tab": "\t", "\\t": "\t"}.get(value, value)
+    if len(mark) != 1 or mark in '"\r\n':
+        raise ValueError('write one character, for example ";" or "\\t"')
+    return mark
+
+
+def _table(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value):
+        raise ValueError(f"'{value}' cannot name a table: use letters, digits and _")
+    return value
+
+
+class Options(contract.Options):
+    """What a file source may say in `sources.yaml`; docs/files.md explains each key."""
+
+    path: str
+    into: Annotated[str, AfterValidator(_table)]
+    key: Words = ()
+    order: str | None = None
+    mode: Mode | None = None
+    columns: Columns = Field(default_factory=dict)
+    sheet: str | None = None
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    missing: Words = ()
+    decimal: Literal[".", ","] = "."
+    timezone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _formats_are_known(self) -> Options:
+        for name, column in self.columns.items():
+            for form in column.format:
+                for mark in re.findall("%-?.?", form.replace("%%", "")):
+                    if mark not in _TIME_MARKS:
+                        raise ValueError(
+                            f"columns.{name}.format: '{mark}' in '{form}' means nothing"
+                        )
+        return self
+
+    @model_validator(mode="after")
+    def _modes_fit(self) -> Options:
+        keyed = bool(self.key) or self.into in TABLES
+        if self.mode == "upsert" and not keyed:
+            raise ValueError("mode upsert needs a key: name the columns that identify a row")
+        if self.order and not keyed:
+            raise ValueError("order says which row of a key is the last, so it needs a key")
+        return self
+
+    def landing_mode(self) -> Mode:
+        """The mode, by default `upsert` where a key is known, else `replace`."""
+        keyed = bool(self.key) or self.into in TABLES
+        return self.mode or ("upsert" if keyed else "replace")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Files that are read in one go: the same raw columns, in the order of their rows."""
+
+    rows: pa.RecordBatchReader | Scan
+    header: Header
+    kind: str
+    shown: str
+
+
+def system(options: Options) -> str:
+    """For example 'File · CSV'."""
+    kind = inbox.kind_of(options.path)
+    return f"File · {kind}" if kind else "File"
+
+
+def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterator[Batch]:
+    """The rows of the files that are new or changed; raises SourceError."""
+    mode, mapping, memory = options.landing_mode(), _mapping(options), inbox.Memory.of(state)
+    with tempfile.TemporaryDirectory(prefix="kpi-file-") as made:
+        folder = Path(made)
+        found = _found(options, context.home, folder)
+        as_of = max((file.changed_at for file in found if file.changed_at), default=None)
+        reading = memory.unread(found, mode, mapping, together=options.order is not None)
+        after = memory.after(found, mode, mapping)
+        if not reading:
+            # No rows, but the word that there are none, and how old the newest ones are.
+            shape = Shape((), key=options.key, mode="append")
+            yield Batch(options.into, pa.table({}), shape, options.path, state=after, as_of=as_of)
+            return
+        parts = _parts(reading, options, folder)
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)
+            yield Batch(
+                into=options.into,
+                rows=part.rows,
+                shape=_shape(options, part),
+                origin=part.shown,
+                state=after if last else None,
+                as_of=as_of,
+            )
+
+
+def _mapping(options: Options) -> str:
+    """A text that differs where the same file would be read otherwise."""
+    ways = options.model_dump(
+        mode="json", exclude={"connector", "every", "start", "lookback", "timeout", "path"}
+    )
+    return hashlib.sha256(json.dumps(ways, sort_keys=True).encode()).hexdigest()
+
+
+def _found(options: Options, home: Path, folder: Path) -> list[Found]:
+    if inbox.is_on_the_web(options.path):
+        from connectors.http import download  # only a source on the web needs it
+
+        return [inbox.downloaded(options.path, download(options.path, folder, options.timeout))]
+    found = inbox.search(options.path, home)
+    # What was appended cannot be taken back.
+    return inbox.copied(found, folder) if options.landing_mode() == "append" else found
+
+
+def _parts(found: list[Found], options: Options, folder: Path) -> list[_Part]:
+    readers = {"CSV": _text_part, "Parquet": _parquet_part, "Excel": _sheet_part}
+    parts: list[_Part] = []
+    for number, file in enumerate(found):
+        own = folder / f"text-{number}"
+        own.mkdir()
+        part = readers[file.kind](file, options, own)
+        joined = _joined(parts[-1], part, options) if parts else None
+        if joined:
+            parts[-1] = joined
+        else:
+            parts.append(part)
+    if len(parts) > 1 and options.order:
+        raise SourceError(
+            f"{parts[0].shown} and {parts[1].shown} have different headers, and `order` compares "
+            "the rows of all files.",
+            "Give the files the same columns, or read them as two sources.",
+        )
+    return parts
+
+
+def _joined(one: _Part, other: _Part, options: Options) -> _Part | None:
+    """Both as one, where one scan can read both."""
+    if not (isinstance(one.rows, Scan) and isinstance(other.rows, Scan)):
+        return None
+    ways = [(part.kind, part.header.names, part.rows.arguments) for part in (one, other)]
+    if ways[0] != ways[1]:
+        return None
+    rows = replace(one.rows, paths=one.rows.paths + other.rows.paths)
+    return replace(one, rows=rows, shown=options.path)
+
+
+def _text_part(file: Found, options: Options, folder: Path) -> _Part:
+    text = delimited.examine(file.path, file.shown, folder, options.encoding, options.delimiter)
+    scan = Scan("read_csv", (str(text.path),), text.arguments())
+    return _Part(scan, text.header, file.kind, file.shown)
+
+
+def _parquet_part(file: Found, options: Options, folder: Path) -> _Part:
+    try:
+        names = tuple(pq.read_schema(file.path).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise SourceError(
+            f"{file.shown} is not a whole Parquet file.",
+            "It may still be being written. Let the program that writes it rename a finished "
+            "file into place.",
+        ) from error
+    scan = Scan("read_parquet", (str(file.path),), {"hive_partitioning": False})
+    return _Part(scan, Header(file.shown, names, names), file.kind, file.shown)
+
+
+def _sheet_part(file: Found, options: Options, folder: Path) -> _Part:
+    try:
+        book = openpyxl.load_workbook(file.path, read_only=True, data_only=True)
+    except _ENDS_A_WORKBOOK as error:
+        raise _no_workbook(file) from error
+    name = options.sheet or book.sheetnames[0]
+    if name not in book.sheetnames:
+        raise SourceError(
+            f"{file.shown} has no sheet {name!r}.{nearest(name, book.sheetnames)}",
+            f"Its sheets are: {', '.join(book.sheetnames)}.",
+        )
+    rows = _sheet_rows(book, name, file)
+    written = next(((cells) for _, cells in rows), ())
+    texts = [_cell(cell, ".") or "" for cell in written]
+    while texts and not texts[-1].strip():
+        texts.pop()
+    if not texts:
+        raise SourceError(f"{file.shown} is empty: it has not even a header.", "Export it again.")
+    header = Header(file.shown, tuple(texts), unique_names(tuple(texts)))
+    schema = pa.schema([("_line", pa.int64()), *((name, pa.string()) for name in header.names)])
+    batches = _sheet_batches(rows, schema, _decimal_marks(options, header))
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    return _Part(reader, header, file.kind, file.shown)
+
+
+def _sheet_rows(book: Any, name: str, file: Found) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The rows of a sheet that hold anything, with their lines."""
+    sheet = book[name]
+    # Some programs write a wrong size into the sheet, and cells beyond it would not be read.
+    sheet.reset_dimensions()
+    try:
+        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if any(cell is not None for cell in cells):
+                yield line, cells
+    except _ENDS_A_WORKBOOK as error:
+        raise _no_workbook(file) from error
+    finally:
+        book.close()
+
+
+def _no_workbook(file: Found) -> SourceError:
+    return SourceError(
+        f"{file.shown} is not a whole .xlsx workbook.",
+        "Save it anew as .xlsx without a password, or export it as CSV.",
+    )
+
+
+def _decimal_marks(options: Options, header: Header) -> list[str]:
+    """How each column of a sheet writes its decimals: a real number must be written alike."""
+    marks = dict.fromkeys((name.casefold() for name in header.names), options.decimal)
+    for name, column in options.columns.items():
+        marks[(column.source or name).strip().casefold()] = column.decimal or options.decimal
+    return [marks[name.casefold()] for name in header.names]
+
+
+def _sheet_batches(
+    rows: Iterator[tuple[int, tuple[Any, ...]]], schema: pa.Schema, marks: list[str]
+) -> Iterator[pa.RecordBatch]:
+    while taken_now := list(itertools.islice(rows, _SHEET_ROWS)):
+        columns: list[list[Any]] = [[line for line, _ in taken_now]]
+        for place, mark in enumerate(marks):
+            columns.append(
+                [
+                    _cell(cells[place], mark) if place < len(cells) else None
+                    for _, cells in taken_now
+                ]
+            )
+        arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _cell(value: object, mark: str) -> str | None:
+    """A cell as the text that a person would see, but exact; `mark` stands before decimals."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        # A sheet keeps every number as a float: 7.0 is the 7 that was typed.
+        text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return text.replace(".", mark)
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    return str(value)
+
+
+def _shape(options: Options, part: _Part) -> Shape:
+    """How this part's raw columns become the fact table's; refuses what is not there."""
+    canonical = TABLES[options.into].columns if options.into in TABLES else None
+    key = options.key or (TABLES[options.into].key if canonical is not None else ())
+    declared = columns_of(options.columns, timezone=options.timezone, decimal=options.decimal)
+    if part.kind == "Excel":
+        declared = tuple(
+            replace(column, formats=(*column.formats, *_SHEET_TIMES)) if column.formats else column
+            for column in declared
+        )
+    like = Column("", timezone=options.timezone, decimal=options.decimal, missing=options.missing)
+    columns = taken(part.header, declared, canonical=canonical, key=key, like=like)
+    part.header.refuse_without(key, {column.name for column in columns}, options.into)
+    order = part.header.raw_name(options.order, "order") if options.order else None
+    return Shape(columns, key=key, order=order, mode=options.landing_mode())

@@ -1,0 +1,101 @@
+"""The canonical fact tables: one meaning, whichever system the rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FactTable:
+    """Columns with their DuckDB types; times are naive UTC, money is exact."""
+
+    row: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+
+
+TABLES: dict[str, FactTable] = {
+    "incidents": FactTable(
+        row="one incident, with its last resolution",
+        columns={
+            "incident_id": "VARCHAR",
+            "service": "VARCHAR",
+            "severity": "VARCHAR",
+            "region": "VARCHAR",
+            "title": "VARCHAR",
+            "status": "VARCHAR",
+            "opened_at": "TIMESTAMP",
+            "acknowledged_at": "TIMESTAMP",
+            "resolved_at": "TIMESTAMP",
+            "reopened": "INTEGER",
+            "customer_facing": "BOOLEAN",
+            "heard_from": "VARCHAR",
+            "caused_by": "VARCHAR",
+        },
+        key=("incident_id",),
+    ),
+    "deployments": FactTable(
+        row="one production deployment",
+        columns={
+            "deployment_id": "VARCHAR",
+            "service": "VARCHAR",
+            "version": "VARCHAR",
+            "status": "VARCHAR",
+            "deployed_at": "TIMESTAMP",
+            "failed": "BOOLEAN",
+        },
+        key=("deployment_id",),
+    ),
+    "changes": FactTable(
+        row="one change that was deployed or released",
+        columns={
+            "change_id": "VARCHAR",
+            "deployment_id": "VARCHAR",
+            "service": "VARCHAR",
+            "author": "VARCHAR",
+            "title": "VARCHAR",
+            "committed_at": "TIMESTAMP",
+            "merged_at": "TIMESTAMP",
+            "deployed_at": "TIMESTAMP",
+        },
+        key=("change_id", "service"),
+    ),
+    "uptime": FactTable(
+        row="one service for one hour; the four kinds of seconds add up to the hour",
+        columns={
+            "service": "VARCHAR",
+            "hour": "TIMESTAMP",
+            "up_seconds": "DOUBLE",
+            "down_seconds": "DOUBLE",
+            "maintenance_seconds": "DOUBLE",
+            "unknown_seconds": "DOUBLE",
+        },
+        key=("service", "hour"),
+    ),
+    "payments": FactTable(
+        row="one ledger entry",
+        columns={
+            "entry_id": "VARCHAR",
+            "kind": "VARCHAR",
+            "occurred_at": "TIMESTAMP",
+            "amount": "DECIMAL(18,2)",
+            "currency": "VARCHAR",
+            "region": "VARCHAR",
+            "product": "VARCHAR",
+        },
+        key=("entry_id",),
+    ),
+    "surveys": FactTable(
+        row="one answer",
+        columns={
+            "response_id": "VARCHAR",
+            "answered_at": "TIMESTAMP",
+            "score": "SMALLINT",
+            "region": "VARCHAR",
+            "segment": "VARCHAR",
+            "comment": "VARCHAR",
+        },
+        key=("response_id",),
+    ),
+}

@@ -1,0 +1,1 @@
+"""From rows to numbers: knows no screen and no web API."""

@@ -1,0 +1,341 @@
+"""The command line: `python -m kpi COMMAND`; data goes to stdout, narration to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime as dt
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PROJECT = Path(__file__).parents[1]
+FAILED = 1
+WRONG = 2
+_LOOK_EVERY = 0.3  # seconds between two looks at the files
+
+app = typer.Typer(
+    name="kpi",
+    help="One vocabulary, one edition of the numbers, for IT and business alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    home: Annotated[
+        Path,
+        typer.Option(
+            envvar="KPI_HOME",
+            help="The folder with metrics.yaml, sources.yaml and data/.",
+            show_default="the project",
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+        ),
+    ] = PROJECT,
+) -> None:
+    context.obj = home
+
+
+@app.command()
+def sample(context: typer.Context) -> None:
+    """Writes the sample company's exports under data/sample/."""
+    from sample import company
+
+    folder = context.obj / "data" / "sample"
+    files = company.write(folder)
+    _say(f"{len(files)} exports of the sample company are in {folder}.")
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...")] = None,
+    due: Annotated[bool, typer.Option("--due", help="Only sources whose time has come.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Start these sources over.")] = False,
+    no_pull: Annotated[bool, typer.Option("--no-pull", help="Only publish.")] = False,
+    publish_anyway: Annotated[
+        bool, typer.Option("--publish-anyway", help="Also where a known answer does not hold.")
+    ] = False,
+) -> None:
+    """Pulls from the sources, merges what is new, and publishes an edition."""
+    from kpi.refresh import refresh as run
+
+    outcome = run(
+        context.obj,
+        sources or (),
+        full=full,
+        no_pull=no_pull,
+        due=due,
+        publish_anyway=publish_anyway,
+    )
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    again: Annotated[
+        bool,
+        typer.Option("--watch", help="Check at every save; show the values of edited entries."),
+    ] = False,
+) -> None:
+    """Checks both YAML files, against each other and the facts; then asks the known answers."""
+    from kpi.check import check_home
+    from kpi.known_answers import check_known_answers
+
+    if again:
+        _watch(context.obj)
+        return
+    problems, notes = check_home(context.obj)
+    for note in notes:
+        _say(note)
+    for problem in problems:
+        _say(str(problem))
+    if problems:
+        _say(f"{len(problems)} mistake{'s' * (len(problems) > 1)}.")
+        raise typer.Exit(WRONG)
+    failures, notes = check_known_answers(context.obj)
+    for said in (*notes, *failures):
+        _say(str(said))
+    if failures:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def schema() -> None:
+    """Prints metrics.schema.json, by which an editor completes and checks metrics.yaml."""
+    from kpi.schema import schema_text
+
+    print(schema_text(), end="")
+
+
+@app.command()
+def query(
+    context: typer.Context,
+    metrics: Annotated[list[str], typer.Argument(metavar="METRIC...")],
+    grain: Annotated[
+        str, typer.Option(help="day, week, month, quarter, year, or total.")
+    ] = "month",
+    by: Annotated[list[str] | None, typer.Option(help="A dimension; may be repeated.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="A condition over dimensions, \"region = 'EMEA'\"; may be repeated."),
+    ] = None,
+    start: Annotated[
+        dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")
+    ] = None,
+    end: Annotated[
+        dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to write the answer.")] = Format.table,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statement instead.")] = False,
+) -> None:
+    """Answers from the current edition."""
+    from kpi.answers import ask, statement
+    from kpi.compiler import Question, QuestionRefused
+    from kpi.editions import NoEdition, latest
+
+    question = Question(
+        tuple(dict.fromkeys(metrics)),
+        grain,
+        tuple(dict.fromkeys(by or ())),
+        tuple(where or ()),
+        start.date() if start else None,
+        end.date() if end else None,
+    )
+    try:
+        edition = latest(context.obj)
+        for name in question.metrics:
+            metric = edition.vocabulary.metrics.get(name)
+            if metric is not None and metric.deprecated:
+                _say(f"'{name}' is deprecated. Use '{metric.deprecated}' instead.")
+        if sql:
+            print(statement(edition, question).sql)
+            return
+        answer = ask(edition, question)
+    except NoEdition as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    except QuestionRefused as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from None
+    rows = [
+        {
+            "metric": cell.metric,
+            "period": cell.period.isoformat() if cell.period else None,
+            **dict(zip(question.by, map(_plain, cell.keys), strict=True)),
+            "value": cell.value,
+            "n": cell.n,
+            "complete": cell.complete,
+        }
+        for cell in answer.cells
+    ]
+    columns = ["metric", "period", *question.by, "value", "n", "complete"]
+    _WRITERS[format](columns, rows)
+
+
+@app.command()
+def restated(
+    context: typer.Context,
+    metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...")] = None,
+    format: Annotated[Format, typer.Option(help="How to write the list.")] = Format.table,
+) -> None:
+    """Published numbers that a later edition changed, the newest first; times are UTC."""
+    from kpi.editions import NoEdition, latest
+    from kpi.restated import read_log
+    from kpi.yaml_text import nearest
+
+    try:
+        edition = latest(context.obj)
+    except NoEdition as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    log = read_log(edition.query)
+    # What is defined no more may still have been restated while it was.
+    known = dict.fromkeys((*edition.vocabulary.metrics, *(key[0] for key, _ in log)))
+    unknown = [name for name in metrics or () if name not in known]
+    for name in unknown:
+        hint = nearest(name, known) or "See the vocabulary for what there is."
+        _say(f"There is no metric '{name}'. {hint}")
+    if unknown:
+        raise typer.Exit(WRONG)
+    rows = [
+        {
+            "metric": metric,
+            "grain": grain,
+            "period": period.isoformat(),
+            "old": what.old,
+            "new": what.new,
+            "edition": what.edition,
+            "at": what.at.isoformat(timespec="seconds"),
+            "cause": what.cause,
+        }
+        for (metric, grain, period), what in log
+        if not metrics or metric in metrics
+    ]
+    columns = ["metric", "grain", "period", "old", "new", "edition", "at", "cause"]
+    _WRITERS[format](columns, rows)
+    if not rows:
+        _say("Nothing was restated.")
+
+
+@app.command()
+def sources(context: typer.Context) -> None:
+    """What each source last brought, its age and its rejects."""
+    from kpi.editions import NoEdition, freshness, latest
+    from kpi.formats import age
+    from kpi.refresh import utc_now
+
+    try:
+        edition = latest(context.obj)
+    except NoEdition as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    rows = []
+    for report in edition.reports:
+        fresh = freshness(report, utc_now())
+        rows.append(
+            {
+                "source": report.source,
+                "system": report.system,
+                "freshness": fresh.word,
+                "age": age(fresh.age) if fresh.age is not None else None,
+                "rows": report.rows_total,
+                "new": report.new_rows,
+                "changed": report.changed_rows,
+                "rejected (7 d)": report.rejected_7d,
+                "error": " ".join(filter(None, (report.error, report.advice))) or None,
+            }
+        )
+    columns = ["source", "system", "freshness", "age", "rows", "new", "changed"]
+    _write_table([*columns, "rejected (7 d)", "error"], rows)
+
+
+Rows = Sequence[dict[str, Any]]
+
+
+def _write_json(columns: Sequence[str], rows: Rows) -> None:
+    json.dump(list(rows), sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def _write_csv(columns: Sequence[str], rows: Rows) -> None:
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {name: str(v).lower() if isinstance(v, bool) else v for name, v in row.items()}
+        )
+
+
+def _write_table(columns: Sequence[str], rows: Rows) -> None:
+    shown = [[_cell(row[column]) for column in columns] for row in rows]
+    numeric = [
+        any(isinstance(row[c], (int, float)) and not isinstance(row[c], bool) for row in rows)
+        for c in columns
+    ]
+    widths = [max([len(c), *(len(r[i]) for r in shown)]) for i, c in enumerate(columns)]
+    for line in (list(columns), *shown):
+        cells = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        )
+        print("  ".join(cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+_WRITERS: dict[Format, Callable[[Sequence[str], Rows], None]] = {
+    Format.table: _write_table,
+    Format.csv: _write_csv,
+    Format.json: _write_json,
+}
+
+
+def _watch(home: Path) -> None:
+    from kpi.watching import watch
+
+    # Ctrl-C is how it is meant to end, also where a shell that started it has that ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        watch(home, _say, lambda: time.sleep(_LOOK_EVERY))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    app(prog_name="kpi")

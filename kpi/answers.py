@@ -1,0 +1,235 @@
+"""Asks an edition and answers with numbers: each with its period, n and completeness."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import pandas as pd
+
+from kpi.compiler import (
+    TOTAL,
+    Facts,
+    Question,
+    QuestionRefused,
+    Statement,
+    check_question,
+    compile_question,
+    quoted,
+)
+from kpi.expression import FactValue
+from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
+from kpi.reach import earlier
+from kpi.vocabulary import Metric, Vocabulary
+
+
+class Readable(Protocol):
+    """What an answer needs of an edition."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The definitions to answer with."""
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        """The fact tables that have columns in this edition."""
+
+    @property
+    def fresh_until(self) -> Mapping[str, dt.datetime]:
+        """The naive UTC instant up to which a fact table's sources have told."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a statement; raises QuestionRefused for one that cannot run."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number: unrounded, or None where it is unknown.
+
+    `n` is how many rows it rests on, `complete` whether its period is over, settled and wholly
+    within what its sources have told.
+    """
+
+    metric: str
+    period: dt.date | None
+    keys: tuple[Any, ...]
+    value: float | int | None
+    n: int
+    complete: bool
+    margin: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The cells of a question, by period, then key, then metric as asked."""
+
+    question: Question
+    cells: tuple[Cell, ...]
+
+    def of(self, metric: str) -> tuple[Cell, ...]:
+        """The cells of one metric."""
+        return tuple(cell for cell in self.cells if cell.metric == metric)
+
+    def frame(self) -> pd.DataFrame:
+        """A row per cell: metric, period, each dimension, value, n, complete."""
+        rows = [(c.metric, c.period, *c.keys, c.value, c.n, c.complete) for c in self.cells]
+        columns = ["metric", "period", *self.question.by, "value", "n", "complete"]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.astype({"value": "Float64", "n": "int64", "complete": "bool"})
+
+
+def ask(edition: Readable, question: Question) -> Answer:
+    """Answers a question with one statement; raises QuestionRefused."""
+    if question.start is None or question.end is None:
+        check_question(edition.vocabulary, question)
+    question = ranged(edition, question)
+    if question.start is None:
+        return Answer(question, ())
+    compiled = compile_question(edition.vocabulary, question, edition.facts)
+    rows = edition.query(compiled.sql, compiled.parameters)
+    metrics = [edition.vocabulary.metrics[name] for name in question.metrics]
+    return Answer(question, tuple(_cells(edition, question, metrics, rows)))
+
+
+def statement(edition: Readable, question: Question) -> Statement:
+    """The statement that would answer a question; raises QuestionRefused."""
+    check_question(edition.vocabulary, question)
+    question = ranged(edition, question)
+    if question.start is None:
+        raise QuestionRefused(
+            "There are no rows yet, and so no range. Name one with --from and --to."
+        )
+    return compile_question(edition.vocabulary, question, edition.facts)
+
+
+def ranged(edition: Readable, question: Question) -> Question:
+    """The question with both ends: an open one reaches as far as there are rows.
+
+    Without any row and without a start there is no range, and the question comes back open.
+    """
+    start, end = question.start, question.end
+    if start is None or end is None:
+        first, last = _extent(edition, question)
+        if first is None or last is None:
+            return question
+        start = start or min(first, end - DAY if end else first)
+        end = end or max(last + DAY, start + DAY)
+    if start < FIRST_DAY or end > LAST_DAY:
+        what = f"The calendar reaches from {FIRST_DAY} to {LAST_DAY}."
+        raise QuestionRefused(f"{what} Ask for a range within it.")
+    return replace(question, start=start, end=end)
+
+
+def complete(edition: Readable, metric: Metric, period: Period) -> bool:
+    """Whether a period is over and settled, and lies wholly in what all its sources have told.
+
+    So must the earlier periods at which the metric looks back: what is set against a part of a
+    month is not complete.
+    """
+    for name, taken in _taken(edition.vocabulary, metric, period):
+        facts = edition.facts.get(name)
+        if facts is None or facts.first_day is None or taken.start < facts.first_day:
+            return False
+    return told(edition, metric, period)
+
+
+def _taken(vocabulary: Vocabulary, metric: Metric, period: Period) -> Iterator[tuple[str, Period]]:
+    """Each fact table below a metric with the period that is taken from it."""
+    if isinstance(metric.value, FactValue):
+        yield metric.tables[0], period
+        return
+    for each in metric.value.inputs:
+        taken = earlier(vocabulary.calendar, period, each.ago) if each.ago else period
+        if taken is not None:
+            yield from _taken(vocabulary, vocabulary.metrics[each.name], taken)
+
+
+def told(edition: Readable, metric: Metric, period: Period) -> bool:
+    """Whether all its sources have told of the end of a period, and the rows there have settled."""
+    end = edition.vocabulary.calendar.midnight(period.end)
+    for name in metric.tables:
+        fresh = edition.fresh_until.get(name)
+        if fresh is None or end + edition.vocabulary.tables[name].settles_after > fresh:
+            return False
+    return True
+
+
+def _cells(
+    edition: Readable,
+    question: Question,
+    metrics: list[Metric],
+    rows: list[tuple[Any, ...]],
+) -> list[Cell]:
+    assert question.start is not None and question.end is not None
+    dated = question.grain != TOTAL
+    known: dict[tuple[str, dt.date | None], bool] = {}
+    cells = []
+    width = len(question.by)
+    for row in rows:
+        day = row[0] if dated else None
+        keys = tuple(row[dated : dated + width])
+        numbers = iter(row[dated + width :])
+        for metric in metrics:
+            if (metric.name, day) not in known:
+                period = (
+                    period_of(edition.vocabulary.calendar, question.grain, day)
+                    if day is not None
+                    else Period(TOTAL, question.start, question.end)
+                )
+                known[metric.name, day] = complete(edition, metric, period)
+            value, n = _number(metric, next(numbers)), int(next(numbers))
+            margin = _number(metric, next(numbers)) if metric.margin else None
+            whole = known[metric.name, day]
+            cells.append(Cell(metric.name, day, keys, value, n, whole, margin))
+    return cells
+
+
+def _number(metric: Metric, value: Any) -> float | int | None:
+    if value is None or isinstance(value, bool):
+        return None if value is None else int(value)
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, (float, decimal.Decimal)):
+        raise QuestionRefused(f"The value of '{metric.name}' is not a number but '{value}'.")
+    # Whatever a formula makes of extreme inputs: what is not a number is not known.
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.date | None]:
+    """The first and last local day with a row, over the times that the metrics are counted on."""
+    vocabulary = edition.vocabulary
+    times = set()
+    for metric in _facts_below(vocabulary, question.metrics):
+        table = metric.tables[0]
+        if table in edition.facts:
+            times.add((table, vocabulary.time_column(metric)))
+    found: list[dt.date] = []
+    for table, time in sorted(times):
+        # A stray 9999-12-31 lies outside the calendar and shall not make the range.
+        sql = (
+            f"SELECT min({quoted(time)}), max({quoted(time)}) FROM main.{quoted(table)}"
+            f" WHERE {quoted(time)} >= $first + INTERVAL 1 DAY"
+            f" AND {quoted(time)} < $last - INTERVAL 1 DAY"
+        )
+        for value in edition.query(sql, {"first": FIRST_DAY, "last": LAST_DAY})[0]:
+            if isinstance(value, dt.datetime):
+                found.append(vocabulary.calendar.local_day(value))
+            elif value is not None:
+                found.append(value)
+    return (min(found), max(found)) if found else (None, None)
+
+
+def _facts_below(vocabulary: Vocabulary, names: tuple[str, ...]) -> list[Metric]:
+    found: dict[str, Metric] = {}
+    waiting = list(names)
+    while waiting:
+        metric = vocabulary.metrics[waiting.pop()]
+        if metric.inputs:
+            waiting += [name for name in metric.inputs if name not in found]
+        found[metric.name] = metric
+    return [metric for metric in found.values() if not metric.inputs]

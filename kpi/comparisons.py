@@ -1,0 +1,110 @@
+"""A number beside an earlier one: a year before, or as far into the period before.
+
+The rules:
+
+* The previous period is the one before, whole.
+* The same period last year is the one that `ago(metric, '1 year')` means: a day is clipped to its
+  month's last, a week is the one that holds the day a year before its first day.
+* A period that is not over is never compared with a whole one. Of both, the same number of whole
+  days from their first day on is taken, as many as all sources have told of and as have settled;
+  where the period before has fewer days, all of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from kpi import formats
+from kpi.answers import Readable, ask, complete
+from kpi.compiler import TOTAL, Question
+from kpi.judge import Change, change
+from kpi.periods import DAY, Calendar, Period, step
+from kpi.reach import Span, earlier
+from kpi.vocabulary import Metric
+
+_YEAR = Span(1, "year")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two values of a metric and the difference; `days` where only first days are compared."""
+
+    period: Period
+    value: float
+    against: Period
+    before: float
+    change: Change
+    days: int | None = None
+
+
+def year_before(calendar: Calendar, period: Period) -> Period:
+    """The same period last year."""
+    found = earlier(calendar, period, _YEAR)
+    assert found is not None, "every grain can be moved by a year"
+    return found
+
+
+def first_days(period: Period, count: int) -> tuple[dt.date, dt.date]:
+    """The half-open range of the first days of a period, all of it where it has fewer."""
+    return period.start, min(period.start + count * DAY, period.end)
+
+
+def with_year_before(
+    edition: Readable, metric: Metric, period: Period, value: float | None
+) -> Comparison | None:
+    """A complete period's value beside the same period last year.
+
+    None where one of the two is unknown, or last year's was told of only in part.
+    """
+    against = year_before(edition.vocabulary.calendar, period)
+    if value is None or not complete(edition, metric, against):
+        return None
+    question = Question((metric.name,), period.grain, start=against.start, end=against.end)
+    (found,) = ask(edition, question).cells
+    return _compared(metric, period, value, against, found.value)
+
+
+def so_far(edition: Readable, metric: Metric, period: Period) -> Comparison | None:
+    """A period that is not over beside the same first days of the one before.
+
+    None where no whole day of it has been told of yet, or where a row stands for more than a day.
+    """
+    vocabulary = edition.vocabulary
+    if any(vocabulary.tables[name].grain not in (None, "day") for name in metric.tables):
+        return None
+    days = elapsed(edition, metric, period)
+    against = step(vocabulary.calendar, period, -1)
+    if days == 0 or not complete(edition, metric, against):
+        return None
+    values = []
+    for asked in (period, against):
+        start, end = first_days(asked, days)
+        (found,) = ask(edition, Question((metric.name,), TOTAL, start=start, end=end)).cells
+        values.append(found.value)
+    return _compared(metric, period, values[0], against, values[1], days)
+
+
+def elapsed(edition: Readable, metric: Metric, period: Period) -> int:
+    """How many whole days from its first on all sources of the metric have told of."""
+    found = 0
+    for count in range(1, period.days + 1):
+        start, end = first_days(period, count)
+        if not complete(edition, metric, Period(TOTAL, start, end)):
+            break
+        found = count
+    return found
+
+
+def _compared(
+    metric: Metric,
+    period: Period,
+    value: float | None,
+    against: Period,
+    before: float | None,
+    days: int | None = None,
+) -> Comparison | None:
+    found = change(value, before, metric.good, formats.decimals(metric))
+    if found is None or value is None or before is None:
+        return None
+    return Comparison(period, value, against, before, found, days)

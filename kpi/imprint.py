@@ -1,0 +1,250 @@
+"""Writes what an edition says of itself: number, definitions, periods, sources and tables."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from kpi.compiler import QuestionRefused
+from kpi.editions import DatabaseError
+from kpi.fitting import against_facts
+from kpi.landing import quoted
+from kpi.periods import GRAINS, Calendar, days
+from kpi.vocabulary import Vocabulary
+from kpi.yaml_text import Problem
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Counted up when the tables below change, so that the next refresh publishes anew.
+_LAYOUT = 3
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the screens show of one entry of `sources.yaml`; no secret is part of it."""
+
+    source: str
+    connector: str
+    system: str
+    into: tuple[str, ...]
+    every: dt.timedelta | None
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """Every declared source, in the order of the file."""
+
+    sample: bool
+    sources: tuple[Declaration, ...]
+
+    def fingerprint(self) -> str:
+        """A text that differs when a screen would."""
+        return hashlib.sha256(f"{_LAYOUT} {self!r}".encode()).hexdigest()
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    number: int,
+    published_at: dt.datetime,
+    version: int,
+    vocabulary: Vocabulary,
+    declarations: Declarations,
+) -> None:
+    """Writes an edition's own tables into the working database, all or none of them."""
+    connection.execute("begin")
+    try:
+        _write_edition(
+            connection, (number, published_at, version, vocabulary.text, declarations.sample)
+        )
+        _write_days(connection, vocabulary.calendar)
+        counted = _count_rows(connection)
+        _write_sources(connection, declarations, counted)
+        _write_tables(connection, vocabulary, declarations, counted)
+        connection.execute("commit")
+    except BaseException:
+        # A commit that fails, on a full disk, has rolled back by itself.
+        with contextlib.suppress(DatabaseError):
+            connection.execute("rollback")
+        raise
+
+
+def last_good_starts(connection: duckdb.DuckDBPyConnection) -> dict[str, dt.datetime]:
+    """When (naive UTC) the last good run of each source began."""
+    rows = connection.execute(
+        "select source, max(started_at) from kpi.runs where outcome = 'good' group by source"
+    )
+    return dict(rows.fetchall())
+
+
+def undeclared(
+    connection: duckdb.DuckDBPyConnection, declarations: Declarations
+) -> tuple[str, ...]:
+    """The sources that brought rows once and are declared no more: their rows still count."""
+    rows = connection.execute(
+        "select source from kpi.runs group by source having sum(new_rows) > 0 order by source"
+    ).fetchall()
+    declared = {declaration.source for declaration in declarations.sources}
+    return tuple(source for (source,) in rows if source not in declared)
+
+
+def known_systems(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What the systems of the sources were called in the last edition."""
+    if not connection.execute(
+        "select 1 from duckdb_tables() where schema_name = 'kpi' and table_name = 'sources'"
+    ).fetchall():
+        return {}
+    return dict(connection.execute("select source, system from kpi.sources").fetchall())
+
+
+def mismatches(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) -> list[Problem]:
+    """What the vocabulary asks of fact tables that they do not have."""
+
+    def query(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            return connection.execute(sql, parameters or None).fetchall()
+        except DatabaseError as error:
+            raise QuestionRefused(str(error).partition("\n")[0]) from error
+
+    return against_facts(vocabulary, _fact_tables(connection), query)
+
+
+# (table, source) -> rows, deleted ones left out
+_Counted = dict[tuple[str, str], int]
+
+
+def _write_edition(connection: duckdb.DuckDBPyConnection, row: tuple[object, ...]) -> None:
+    connection.execute(
+        "create or replace table kpi.edition (number integer, published_at timestamp, "
+        "version bigint, vocabulary_text varchar, sample boolean)"
+    )
+    connection.execute("insert into kpi.edition values (?, ?, ?, ?, ?)", row)
+
+
+def _write_days(connection: duckdb.DuckDBPyConnection, calendar: Calendar) -> None:
+    """The calendar is large and rarely changes: it is written only when it did."""
+    connection.execute("create table if not exists kpi.calendar (calendar varchar)")
+    written = connection.execute("select calendar from kpi.calendar").fetchall()
+    described = f"{_LAYOUT} {calendar!r}"
+    if written == [(described,)]:
+        return
+    columns = zip(*days(calendar), strict=True)
+    names = ("day", *GRAINS[1:])
+    every_day = pa.table(
+        {name: pa.array(c, pa.date32()) for name, c in zip(names, columns, strict=True)}
+    )
+    connection.register("days_to_write", every_day)
+    connection.execute("create or replace table kpi.days as from days_to_write")
+    connection.unregister("days_to_write")
+    connection.execute("delete from kpi.calendar")
+    connection.execute("insert into kpi.calendar values (?)", (described,))
+
+
+def _count_rows(connection: duckdb.DuckDBPyConnection) -> _Counted:
+    counted: _Counted = {}
+    for table in _fact_tables(connection):
+        rows = connection.execute(
+            f"select _source, count(*) from main.{quoted(table)} group by _source"
+        ).fetchall()
+        counted.update({(table, source): count for source, count in rows})
+    return counted
+
+
+def _write_sources(
+    connection: duckdb.DuckDBPyConnection, declarations: Declarations, counted: _Counted
+) -> None:
+    connection.execute(
+        "create or replace table kpi.sources (position integer, source varchar, "
+        "connector varchar, system varchar, into_tables varchar[], every_seconds bigint, "
+        "rows_total bigint)"
+    )
+    for position, declared in enumerate(declarations.sources):
+        brought = {table: n for (table, source), n in counted.items() if source == declared.source}
+        # A connector that fills whatever tables its answers call for declares none.
+        into = declared.into or tuple(sorted(brought))
+        every = None if declared.every is None else int(declared.every.total_seconds())
+        connection.execute(
+            "insert into kpi.sources values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                position,
+                declared.source,
+                declared.connector,
+                declared.system,
+                list(into),
+                every,
+                sum(brought.values()),
+            ),
+        )
+
+
+def _write_tables(
+    connection: duckdb.DuckDBPyConnection,
+    vocabulary: Vocabulary,
+    declarations: Declarations,
+    counted: _Counted,
+) -> None:
+    connection.execute(
+        "create or replace table kpi.tables (name varchar, first_day date, last_day date, "
+        "fresh_until timestamp, rows bigint, sources varchar[])"
+    )
+    brought_at = dict(
+        connection.execute(
+            "select source, arg_max(coalesce(as_of, started_at), run) from kpi.runs "
+            "where outcome = 'good' group by source"
+        ).fetchall()
+    )
+    declared = {d.source: d.into for d in declarations.sources}
+    facts = _fact_tables(connection)
+    for table in dict.fromkeys((*vocabulary.tables, *facts)):
+        holders = {source for name, source in counted if name == table}
+        sources = [s for s, into in declared.items() if table in into or s in holders]
+        # Without one of its sources a table may lack anything: nothing in it is known to be whole.
+        told = [brought_at.get(source) for source in sources]
+        known = [moment for moment in told if moment is not None]
+        fresh_until = min(known) if known and len(known) == len(told) else None
+        first, last = _days(connection, vocabulary, table, facts.get(table, {}))
+        rows = sum(n for (name, _), n in counted.items() if name == table)
+        connection.execute(
+            "insert into kpi.tables values (?, ?, ?, ?, ?, ?)",
+            (table, first, last, fresh_until, rows, sources),
+        )
+
+
+def _days(
+    connection: duckdb.DuckDBPyConnection,
+    vocabulary: Vocabulary,
+    table: str,
+    columns: Mapping[str, str],
+) -> tuple[dt.date | None, dt.date | None]:
+    """The first and last local day of a table's default time, where the vocabulary names one."""
+    declared = vocabulary.tables.get(table)
+    if declared is None or columns.get(declared.time) not in ("DATE", "TIMESTAMP"):
+        return None, None
+    time = quoted(declared.time)
+    ((first, last),) = connection.execute(
+        f"select min({time}), max({time}) from main.{quoted(table)}"
+    ).fetchall()
+    return _local_day(vocabulary.calendar, first), _local_day(vocabulary.calendar, last)
+
+
+def _local_day(calendar: Calendar, moment: dt.datetime | dt.date | None) -> dt.date | None:
+    # A DATE is a local day already; a TIMESTAMP is an instant in UTC.
+    return calendar.local_day(moment) if isinstance(moment, dt.datetime) else moment
+
+
+def _fact_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The columns of every fact table, name and type."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where schema_name = 'facts' order by table_name, column_index"
+    ).fetchall():
+        found.setdefault(table, {})[column] = kind
+    return found

@@ -1,0 +1,163 @@
+"""Merges staged rows into their fact table, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import duckdb
+
+from kpi.fact_tables import columns_of, name_of
+from kpi.parsing import literal, quoted
+from kpi.staging import Staged, names
+
+
+class Counts(NamedTuple):
+    """What became of the rows of a delivery."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+
+
+# Every staged row that met a fact: its row there (target), whether it cannot be read (bad), is
+# gone at its source (gone), was gone here (was_gone), and holds other values (differs).
+_MATCHED = "temp.main.matched"
+_CHANGED = "not bad and not gone and (differs or was_gone)"
+_UNCHANGED = "not bad and case when gone then was_gone else not (differs or was_gone) end"
+
+
+def merge(staged: Staged) -> Counts:
+    """Brings the fact table up to the staged rows."""
+    keyless = not staged.plan.key
+    if staged.whole:
+        return _become_table(staged)
+    if staged.anew or keyless or staged.mode == "append":
+        dropped = staged.anew or (keyless and staged.mode == "replace")
+        gone = _drop_rows(staged) if dropped else 0
+        return Counts(new=_insert(staged, "true"), deleted=gone)
+    _match(staged)
+    counts = _count(staged)
+    # Before anything is added: what is added now has not vanished.
+    deleted = _mark_vanished(staged) if staged.mode == "replace" else 0
+    deleted += _mark_deleted(staged, f"select target from {_MATCHED} where gone and not was_gone")
+    if counts.changed:
+        _rewrite_changed(staged)
+    if counts.new:
+        _insert(staged, f"rowid not in (select staged from {_MATCHED})")
+    if counts.unchanged:
+        _see_again(staged)
+    staged.connection.execute(f"drop table {_MATCHED}")
+    return Counts(counts.new, counts.changed, counts.unchanged, deleted)
+
+
+def _become_table(staged: Staged) -> Counts:
+    into = staged.origin.into
+    staged.connection.execute(f"drop table {name_of(into)}")
+    staged.connection.execute(f"alter table {staged.table} rename to {quoted(into)}")
+    return Counts(new=staged.rows)
+
+
+def _insert(staged: Staged, where: str) -> int:
+    own = names(staged.plan.types())
+    system = staged.origin.system()
+    return _affected(
+        staged.connection,
+        f"insert into {name_of(staged.origin.into)} ({own}, {names(system)}) "
+        f"select {own}, {', '.join(system.values())} from {staged.table} "
+        f"where {_alive(staged)} and {where} order by rowid",
+    )
+
+
+def _drop_rows(staged: Staged) -> int:
+    return _affected(
+        staged.connection,
+        f"delete from {name_of(staged.origin.into)} "
+        f"where _source = {literal(staged.origin.source)}",
+    )
+
+
+def _match(staged: Staged) -> None:
+    plan = staged.plan
+    same = " and ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in plan.key)
+    differs = " or ".join(
+        f"t.{quoted(name)} is distinct from s.{quoted(name)}"
+        for name in plan.types()
+        if name not in plan.key
+    )
+    staged.connection.execute(
+        f"create or replace temp table matched as select s.rowid as staged, t.rowid as target, "
+        f"s._reason is not null as bad, {'s._gone' if plan.gone else 'false'} as gone, "
+        f"t._deleted_at is not null as was_gone, {differs or 'false'} as differs "
+        f"from {name_of(staged.origin.into)} t join {staged.table} s on {same} "
+        f"where t._source = {literal(staged.origin.source)}"
+    )
+
+
+def _count(staged: Staged) -> Counts:
+    ((changed, unchanged, alive, known),) = staged.connection.execute(
+        # Not count_if, which DuckDB 2.0 leaves unknown over no rows.
+        f"select count(*) filter (where {_CHANGED}), count(*) filter (where {_UNCHANGED}), "
+        f"(select count(*) from {staged.table} where {_alive(staged)}), "
+        f"count(*) filter (where not bad and not gone) from {_MATCHED}"
+    ).fetchall()
+    return Counts(alive - known, changed, unchanged)
+
+
+def _alive(staged: Staged) -> str:
+    return "_reason is null" + (" and not _gone" if staged.plan.gone else "")
+
+
+def _rewrite_changed(staged: Staged) -> None:
+    """Replaces the changed rows. Deleting and adding is faster than updating every column."""
+    connection, fact = staged.connection, name_of(staged.origin.into)
+    delivered = staged.plan.types()
+    system = staged.origin.system() | {"_first_seen": "t._first_seen"}
+    # A column that this delivery does not have keeps its value.
+    items = [
+        f"{'s' if name in delivered else 't'}.{quoted(name)}"
+        for name in columns_of(connection, staged.origin.into)
+    ]
+    items += [f"{sql} as {quoted(name)}" for name, sql in system.items()]
+    connection.execute(
+        f"create or replace temp table rewritten as select {', '.join(items)} "
+        f"from {_MATCHED} m join {staged.table} s on s.rowid = m.staged "
+        f"join {fact} t on t.rowid = m.target where {_CHANGED}"
+    )
+    connection.execute(
+        f"delete from {fact} where rowid in (select target from {_MATCHED} where {_CHANGED})"
+    )
+    connection.execute(f"insert into {fact} by name from temp.main.rewritten")
+    connection.execute("drop table temp.main.rewritten")
+
+
+def _mark_deleted(staged: Staged, targets: str) -> int:
+    origin = staged.origin
+    return _affected(
+        staged.connection,
+        f"update {name_of(origin.into)} set _deleted_at = timestamp {literal(origin.at)}, "
+        f"_run = {origin.run} where rowid in ({targets})",
+    )
+
+
+def _mark_vanished(staged: Staged) -> int:
+    # A rejected row is there, even though it cannot be read: its old version stays.
+    fact = name_of(staged.origin.into)
+    return _mark_deleted(
+        staged,
+        f"select rowid from {fact} where _source = {literal(staged.origin.source)} "
+        f"and _deleted_at is null and rowid not in (select target from {_MATCHED})",
+    )
+
+
+def _see_again(staged: Staged) -> None:
+    staged.connection.execute(
+        f"update {name_of(staged.origin.into)} "
+        f"set _last_seen = timestamp {literal(staged.origin.at)} "
+        f"where rowid in (select target from {_MATCHED} where {_UNCHANGED} and not gone)"
+    )
+
+
+def _affected(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    ((rows,),) = connection.execute(sql).fetchall()
+    return int(rows)

@@ -1,0 +1,278 @@
+"""Publishes editions: the working database is marked, copied whole, and then pointed at."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import errno
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from kpi import editions, history, imprint, known_answers
+from kpi.draft import Draft
+from kpi.editions import DatabaseError, NoEdition, Pointer
+from kpi.history import Publication
+from kpi.imprint import Declarations
+from kpi.known_answers import Failure
+from kpi.vocabulary import load_vocabulary
+from kpi.warehouse import Warehouse
+from kpi.yaml_text import Refused
+
+_KEPT = 3
+_UNFINISHED = ".unfinished"
+_EDITION = re.compile(r"(\d{6,})-[0-9a-f]+\.duckdb")
+# A reader that was killed leaves the folder into which it had spilled.
+_ABANDONED_AFTER = dt.timedelta(days=1)
+Despite = Callable[[Sequence[Failure]], None]
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = tuple(os.strerror(number) for number in _FULL)
+# The kernel cannot copy between these two files by itself.
+_NO_SHORTCUT = (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
+_CHUNK = 1 << 24
+
+
+class NotPublished(Exception):
+    """The edition could not be written and the one before it stays."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what} {advice}")
+        self.what = what
+        self.advice = advice
+
+
+def is_current(home: Path, version: int, vocabulary_text: str, declarations: Declarations) -> bool:
+    """Whether the pointer's edition already holds exactly this, and its file is there."""
+    try:
+        pointer = editions.current(home)
+    except NoEdition:
+        return False
+    if pointer is None or not (editions.editions_folder(home) / pointer.file).exists():
+        return False
+    wanted = (version, _digest(vocabulary_text), declarations.fingerprint())
+    return (pointer.version, pointer.vocabulary, pointer.sources) == wanted
+
+
+def publish(
+    home: Path,
+    warehouse_path: Path,
+    vocabulary_text: str,
+    sources: Declarations,
+    now: dt.datetime,
+    despite: Despite | None = None,
+) -> Pointer:
+    """Opens a working database and publishes it, as `publish_open` does."""
+    with Warehouse(warehouse_path) as warehouse:
+        return publish_open(home, warehouse, vocabulary_text, sources, now, despite)
+
+
+def publish_open(
+    home: Path,
+    warehouse: Warehouse,
+    vocabulary_text: str,
+    sources: Declarations,
+    now: dt.datetime,
+    despite: Despite | None = None,
+) -> Pointer:
+    """Makes the working database and these definitions the current edition, and closes it.
+
+    Whoever is killed in between leaves the edition before it in place. Raises Refused for a
+    vocabulary with mistakes, NotPublished where the files cannot be written or a known answer does
+    not hold; but where `despite` is given, that is told of such answers and nothing is held back.
+    """
+    vocabulary = load_vocabulary(vocabulary_text)
+    if problems := imprint.mismatches(warehouse.connection, vocabulary):
+        raise Refused(problems)
+    folder = editions.editions_folder(home)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = _next_number(home)
+        # The unique part keeps a cleared folder's numbers from naming an old file again, which
+        # a process that still has it open would then go on reading.
+        name = f"{number:06d}-{uuid.uuid4().hex[:6]}.duckdb"
+        _clear_leftovers(home)
+        version = warehouse.version()
+        imprint.write(
+            warehouse.connection,
+            number=number,
+            published_at=now,
+            version=version,
+            vocabulary=vocabulary,
+            declarations=sources,
+        )
+        draft = Draft(warehouse.connection, vocabulary)
+        if failures := known_answers.failures(draft, vocabulary):
+            if despite is None:
+                raise _not_confirmed(home, failures)
+            despite(failures)
+        history.record(
+            warehouse.connection, draft, Publication(number, name, now, _current_file(home))
+        )
+        warehouse.checkpoint_and_close()
+        vocabulary_digest = _digest(vocabulary_text)
+        pointer = Pointer(number, name, now, version, vocabulary_digest, sources.fingerprint())
+        _put_copy(warehouse.path, folder / name)
+        _point_at(home, pointer)
+        _clear_old(home, pointer)
+    except (OSError, DatabaseError) as error:
+        # What nobody points at only takes up the space that is missing.
+        with contextlib.suppress(OSError):
+            _clear_leftovers(home)
+        raise _not_published(home, error) from error
+    return pointer
+
+
+def full_disk(error: BaseException) -> BaseException | None:
+    """The error itself or its cause that says that nothing more can be written to disk."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return error
+    if any(words in str(error) for words in _FULL_WORDS):
+        return error
+    cause = error.__cause__ or error.__context__
+    return full_disk(cause) if cause is not None else None
+
+
+def _put_copy(source: Path, target: Path) -> None:
+    """A whole copy under its final name, or nothing under that name."""
+    log = source.with_name(source.name + ".wal")
+    if log.exists() and log.stat().st_size:
+        # A copy without its log would silently lack committed rows.
+        raise NotPublished(
+            f"{log.name} is still there after a checkpoint.",
+            "Run the refresh again; if it stays, another program has the database open.",
+        )
+    unfinished = target.with_name(target.name + _UNFINISHED)
+    try:
+        _copy(source, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _flush_folder(target.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb", buffering=0) as reading, target.open("xb", buffering=0) as writing:
+        size = os.fstat(reading.fileno()).st_size
+        if not _copied_by_kernel(reading.fileno(), writing.fileno(), size):
+            shutil.copyfileobj(reading, writing, _CHUNK)
+        os.fsync(writing.fileno())
+
+
+def _copied_by_kernel(reading: int, writing: int, size: int) -> bool:
+    """Lets the file system share blocks where it can; False before the first byte if it cannot."""
+    if not hasattr(os, "copy_file_range"):
+        return False
+    done = 0
+    while done < size:
+        try:
+            step = os.copy_file_range(reading, writing, size - done)
+        except OSError as error:
+            if done == 0 and error.errno in _NO_SHORTCUT:
+                return False
+            raise
+        if step == 0:
+            raise OSError(errno.EIO, "the working database became shorter while it was copied")
+        done += step
+    return True
+
+
+def _point_at(home: Path, pointer: Pointer) -> None:
+    file = editions.pointer_file(home)
+    unfinished = file.with_name(file.name + _UNFINISHED)
+    try:
+        with unfinished.open("w", encoding="utf-8") as writing:
+            writing.write(pointer.to_json())
+            writing.flush()
+            os.fsync(writing.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _flush_folder(file.parent)
+
+
+def _current_file(home: Path) -> str | None:
+    """The file that readers are reading; None where no pointer says so."""
+    try:
+        pointer = editions.current(home)
+    except NoEdition:
+        return None
+    return pointer.file if pointer else None
+
+
+def _next_number(home: Path) -> int:
+    """One more than every number that was ever used here, published or not."""
+    used = [number for number, _ in _numbered(editions.editions_folder(home))]
+    with contextlib.suppress(NoEdition):
+        pointer = editions.current(home)
+        used.append(pointer.number if pointer else 0)
+    return max(used, default=0) + 1
+
+
+def _clear_leftovers(home: Path) -> None:
+    """What a killed publish or a killed reader left behind."""
+    folder = editions.editions_folder(home)
+    for file in folder.glob(f"*{_UNFINISHED}"):
+        file.unlink(missing_ok=True)
+    long_ago = time.time() - _ABANDONED_AFTER.total_seconds()
+    for spilled in folder.glob("*.duckdb.tmp"):
+        if spilled.stat().st_mtime < long_ago:
+            shutil.rmtree(spilled, ignore_errors=True)
+    try:
+        pointer = editions.current(home)
+    except NoEdition:
+        return
+    for number, file in _numbered(folder):
+        # Copied, but never pointed at.
+        if pointer is None or number > pointer.number:
+            file.unlink(missing_ok=True)
+
+
+def _clear_old(home: Path, pointer: Pointer) -> None:
+    published = sorted(_numbered(editions.editions_folder(home)))
+    for number, file in published[:-_KEPT]:
+        if number != pointer.number:
+            file.unlink(missing_ok=True)
+
+
+def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
+    for file in folder.iterdir():
+        match = _EDITION.fullmatch(file.name)
+        if match:
+            yield int(match[1]), file
+
+
+def _not_confirmed(home: Path, failures: Sequence[Failure]) -> NotPublished:
+    one = len(failures) == 1
+    first = f"{'A known answer does' if one else f'{len(failures)} known answers do'} not hold:"
+    stays = "The edition before it stays." if _current_file(home) else "Nothing is published."
+    return NotPublished(
+        "\n".join((first, *map(str, failures), f"{stays} Mend the facts or the entry;")),
+        "where the number is right, change `equals` or refresh with --publish-anyway.",
+    )
+
+
+def _not_published(home: Path, error: OSError | DatabaseError) -> NotPublished:
+    where = editions.editions_folder(home)
+    if full := full_disk(error):
+        what = f"The new edition could not be written to {where}: the disk is full ({full})."
+        return NotPublished(what, "Free some space and run `python -m kpi refresh` again.")
+    what = f"The new edition could not be written to {where}: {error}."
+    return NotPublished(what, "Mend that and run `python -m kpi refresh` again.")
+
+
+def _flush_folder(folder: Path) -> None:
+    """A new name survives a power cut only once its folder is on disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

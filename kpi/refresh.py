@@ -1,0 +1,235 @@
+"""One refresh: what is due is pulled, landed, and published as a new edition."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.contract import SourceError
+from kpi import imprint, lock, publishing
+from kpi import sources as declared
+from kpi.check import vocabulary_text
+from kpi.editions import DatabaseError, Pointer
+from kpi.imprint import Declaration, Declarations
+from kpi.interruption import Interrupted, Stop, interruptible
+from kpi.known_answers import Failure
+from kpi.publishing import NotPublished
+from kpi.pulling import Delivery, Puller
+from kpi.refresh_log import refresh_log
+from kpi.secrecy import Secrets
+from kpi.sources import Source, Sources
+from kpi.vocabulary import load_vocabulary
+from kpi.voice import TerminalVoice, Voice
+from kpi.warehouse import Warehouse
+from kpi.yaml_text import Problem, Refused, nearest
+
+
+def utc_now() -> dt.datetime:
+    """The present as a naive UTC time."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a refresh ended; `published` is None where the edition before it stayed."""
+
+    exit_code: int
+    deliveries: tuple[Delivery, ...] = ()
+    published: Pointer | None = None
+
+
+def refresh(
+    home: Path,
+    names: Sequence[str] = (),
+    *,
+    full: bool = False,
+    no_pull: bool = False,
+    due: bool = False,
+    publish_anyway: bool = False,
+    voice: Voice | None = None,
+    now: Callable[[], dt.datetime] = utc_now,
+    env: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Pulls the named sources (without names all of them), lands what they bring, and publishes.
+
+    `full` starts a source over, `due` leaves out the sources whose `every` has not passed since
+    their last good start (and those without `every`), `no_pull` only publishes, `publish_anyway`
+    publishes also where a known answer does not hold. Everything that a person should know is told
+    to `voice`; nothing that can be foreseen is raised. The exit code is 0, 1 where something
+    failed, 2 for wrong use or a mistake in a file, 130 or 143 when stopped.
+    """
+    voice = voice or TerminalVoice()
+    env = os.environ if env is None else env
+    secrets = Secrets({})
+    try:
+        plan = _read(home)
+        _check_use(plan.sources, names, no_pull=no_pull, pulls_otherwise=full or due)
+        secrets = declared.secrets(plan.sources.sources, env)
+        with (
+            lock.only_one(home / "data" / "refresh.lock", now()),
+            refresh_log(home / "data" / "refresh.log", secrets),
+            interruptible() as stop,
+            Warehouse(home / "data" / "warehouse.duckdb") as warehouse,
+        ):
+            run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop)
+            deliveries = () if no_pull else run.pull(names, full=full, due=due)
+            # A timer that finds nothing due has nothing to tell.
+            published = run.publish(quiet=due and not deliveries, anyway=publish_anyway)
+        failed = any(delivery.error is not None for delivery in deliveries)
+        return Outcome(int(failed), deliveries, published)
+    except Refused as refused:
+        return _ended(voice, 2, *map(str, refused.problems))
+    except _WrongUse as wrong:
+        return _ended(voice, 2, str(wrong))
+    except (lock.Held, NotPublished) as error:
+        return _ended(voice, 1, secrets.scrub(str(error)))
+    except Interrupted as stopped:
+        what = "Stopped. What had landed stays; the next refresh goes on from there."
+        return _ended(voice, stopped.exit_code, what)
+    except (OSError, DatabaseError) as error:
+        return _ended(voice, 1, secrets.scrub(_unusable(home, error)))
+
+
+class _WrongUse(Exception):
+    """The command was given something that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Both files, read and checked before anything is touched."""
+
+    vocabulary_text: str
+    sources: Sources
+
+
+def _read(home: Path) -> _Plan:
+    """Both files; raises Refused with the mistakes of both."""
+    problems: list[Problem] = []
+    text, sources = "", None
+    try:
+        text = vocabulary_text(home)
+        load_vocabulary(text)
+    except Refused as refused:
+        problems += refused.problems
+    try:
+        sources = declared.load(home)
+    except Refused as refused:
+        problems += refused.problems
+    if sources is None or problems:
+        raise Refused(problems)
+    return _Plan(text, sources)
+
+
+def _check_use(
+    sources: Sources, names: Sequence[str], *, no_pull: bool, pulls_otherwise: bool
+) -> None:
+    if no_pull and (names or pulls_otherwise):
+        raise _WrongUse("--no-pull only publishes: leave out the sources, --full and --due.")
+    known = [source.name for source in sources.sources]
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) or f"Declared are: {', '.join(known)}."
+            raise _WrongUse(f"There is no source '{name}' in {declared.FILE}. {hint}")
+
+
+@dataclass(frozen=True)
+class _Refresh:
+    """The steps of one refresh, under the lock."""
+
+    home: Path
+    plan: _Plan
+    warehouse: Warehouse
+    voice: Voice
+    now: Callable[[], dt.datetime]
+    env: Mapping[str, str]
+    secrets: Secrets
+    stop: Stop
+
+    def pull(self, names: Sequence[str], *, full: bool, due: bool) -> tuple[Delivery, ...]:
+        """Pulls what was asked for, one source after another."""
+        puller = Puller(
+            self.home, self.warehouse, self.voice, self.now, self.env, self.secrets, self.stop
+        )
+        good = imprint.last_good_starts(self.warehouse.connection) if due else {}
+        chosen = [
+            source
+            for source in self.plan.sources.sources
+            if (not names or source.name in names)
+            and (not due or _is_due(source, good.get(source.name), self.now()))
+        ]
+        return tuple(puller.pull(source, full=full) for source in chosen)
+
+    def publish(self, *, quiet: bool, anyway: bool) -> Pointer | None:
+        """Publishes where the current edition lacks anything; None where it stays."""
+        started = time.monotonic()
+        declarations = self._declarations(imprint.known_systems(self.warehouse.connection))
+        text = self.plan.vocabulary_text
+        if publishing.is_current(self.home, self.warehouse.version(), text, declarations):
+            if not quiet:
+                self.voice.line("Nothing to publish: the edition holds all of it.")
+            return None
+        for source in imprint.undeclared(self.warehouse.connection, declarations):
+            self.voice.line(
+                f"The rows of '{source}', which {declared.FILE} no longer names, still count. "
+                "Name it again to keep them fresh; to drop them, move data/ away and refresh."
+            )
+        self.voice.progress("publishing")
+        despite = self._despite if anyway else None
+        pointer = publishing.publish_open(
+            self.home, self.warehouse, text, declarations, self.now(), despite
+        )
+        seconds = time.monotonic() - started
+        self.voice.line(f"Published edition {pointer.number} in {seconds:.1f} s.")
+        return pointer
+
+    def _despite(self, failures: Sequence[Failure]) -> None:
+        self.voice.line(f"Publishing although not every known answer holds ({len(failures)}):")
+        for failure in failures:
+            self.voice.line(str(failure))
+
+    def _declarations(self, known: Mapping[str, str]) -> Declarations:
+        return Declarations(
+            self.plan.sources.sample,
+            tuple(
+                Declaration(
+                    source.name,
+                    source.connector,
+                    self._system(source, known),
+                    source.into,
+                    source.every,
+                )
+                for source in self.plan.sources.sources
+            ),
+        )
+
+    def _system(self, source: Source, known: Mapping[str, str]) -> str:
+        """The system's name; without its variables the one it had, so that no edition differs."""
+        try:
+            options = declared.resolve(source, self.env)
+        except SourceError:
+            return known.get(source.name, source.connector)
+        return self.secrets.scrub(declared.connector(source.connector).system(options))
+
+
+def _is_due(source: Source, last_good: dt.datetime | None, now: dt.datetime) -> bool:
+    if source.every is None:
+        return False
+    return last_good is None or now - last_good >= source.every
+
+
+def _unusable(home: Path, error: OSError | DatabaseError) -> str:
+    if full := publishing.full_disk(error):
+        what = f"The disk that holds {home / 'data'} is full ({full})."
+        return f"{what} Free some space and run `python -m kpi refresh` again."
+    what = f"The working database in {home / 'data'} cannot be used: {error}"
+    return f"{what} Close other programs that have it open, then refresh again."
+
+
+def _ended(voice: Voice, code: int, *lines: str) -> Outcome:
+    for line in lines:
+        voice.line(line)
+    return Outcome(code)

@@ -1,0 +1,391 @@
+"""Reads YAML 1.2 and remembers where everything stood, so that an error can point at it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
+
+Path = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+# How many values all aliases together may stand for: a few lines of them could mean billions.
+_MOST_REPEATED = 10_000
+_DEEPEST = 50
+_LONGEST = 1_000_000
+# An anchor or a tag, which stands before the text of a value.
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A line and a column, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake: where it stands, what is wrong, and one way to mend it."""
+
+    file: str
+    place: Place
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.place.line}:{self.place.column}: {self.what}"
+        return f"{text} {self.fix}" if self.fix else text
+
+
+class _TooDeep(Exception):
+    """A value stands deeper than anything that is meant; it holds the place."""
+
+
+class _Shallow(Composer):
+    """Composes by recursion, and so not without end."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self._depth >= _DEEPEST:
+            raise _TooDeep(self.parser.peek_event().start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+class _TooMuch(Exception):
+    """What is written is far longer than it looks; the reason is noted in the document."""
+
+
+class Refused(Exception):
+    """A file that cannot be used, with everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass
+class Document:
+    """The plain values of a YAML text, and the place of every key and value."""
+
+    name: str
+    text: str
+    value: Any = None
+    problems: list[Problem] = field(default_factory=list)
+    _values: dict[Path, Node] = field(default_factory=dict)
+    _seen: set[int] = field(default_factory=set)
+    _repeated: int = 0
+    _keys: dict[Path, Node] = field(default_factory=dict)
+
+    def place(self, path: Path) -> Place:
+        """Where the value at this path begins; an absent one is placed at its nearest parent."""
+        return self._nearest(path, self._values)
+
+    def key_place(self, path: Path) -> Place:
+        """Where the last key of this path stands."""
+        return self._nearest(path, self._keys)
+
+    def place_in(self, path: Path, offset: int) -> Place:
+        """Where one character of a text value stands, whichever way the text was quoted."""
+        node = self._values[path]
+        if not isinstance(node, ScalarNode):
+            return self.place(path)
+        return _character(self.text, node, offset)
+
+    def lines(self, path: Path) -> str:
+        """The lines of a key and its value, as they were written."""
+        first = self.key_place(path).line - 1
+        end = _last_leaf(self._keys[path], self._values[path]).end_mark
+        last = end.line + (1 if end.column else 0)
+        lines = self.text.split("\n")[first:last]
+        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+        return "\n".join(line[indent:] for line in lines).rstrip()
+
+    def refuse(self, path: Path, what: str, fix: str = "", *, at_key: bool = False) -> None:
+        """Notes a problem with the value (or the key) at this path."""
+        place = self.key_place(path) if at_key else self.place(path)
+        self.problems.append(Problem(self.name, place, what, fix))
+
+    def _nearest(self, path: Path, nodes: Mapping[Path, Node]) -> Place:
+        while path not in nodes and path:
+            nodes, path = (self._keys, path) if path in self._keys else (nodes, path[:-1])
+        node = nodes.get(path)
+        mark = node.start_mark if node is not None else None
+        return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A known name close to this word, as a question to put behind an error, or nothing."""
+    # Lower case, so that IT is close to it; a later name does not hide an earlier one.
+    names = {name.lower(): name for name in reversed(list(known))}
+    close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
+    found = names[close[0]] if close else str(word)
+    return f"Did you mean '{found}'?" if found != str(word) else ""
+
+
+def read_yaml(text: str, name: str) -> Document:
+    """Parses a YAML text; what is wrong with it is noted in the document, nothing is raised."""
+    document = Document(name, text)
+    if len(text) > _LONGEST:
+        what = f"this is longer than {_LONGEST:,} characters."
+        document.problems.append(Problem(name, Place(1, 1), what, "Is it the right file?"))
+        return document
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Shallow
+    try:
+        root = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        what = f"this is not YAML: {error.problem or error.context}."
+        fix = "Check the indentation, colons and quotes around this place."
+        document.problems.append(Problem(name, place, what, fix))
+        return document
+    except ReaderError as error:
+        what = f"the character U+{error.character:04X} cannot stand in YAML."
+        place = _place_at(text, error.position)
+        document.problems.append(Problem(name, place, what, "Remove it; an editor may hide it."))
+        return document
+    except _TooDeep as error:
+        mark = error.args[0]
+        what = f"lists and mappings stand more than {_DEEPEST} deep inside each other."
+        place = Place(mark.line + 1, mark.column + 1)
+        document.problems.append(Problem(name, place, what, "Write it flatter."))
+        return document
+    if root is not None:
+        with suppress(_TooMuch):
+            document.value = _plain(document, yaml, root, ())
+    return document
+
+
+def check_model(
+    document: Document, model: type[Model], value: object, path: Path = ()
+) -> Model | None:
+    """The value at this path as a checked model, or None with every problem noted."""
+    if not isinstance(value, Mapping):
+        wanted = ", ".join(info.alias or key for key, info in model.model_fields.items())
+        fix = f"Keys it may have: {wanted}."
+        # Nothing stands behind its key only, and is placed there.
+        document.refuse(path, "here a mapping is expected.", fix, at_key=value is None)
+        return None
+    try:
+        return model.model_validate(dict(value))
+    except ValidationError as errors:
+        for error in errors.errors():
+            _note(document, model, error, path)
+        return None
+
+
+def _plain(document: Document, yaml: YAML, node: Node, path: Path) -> Any:
+    if any(document._values.get(path[:i]) is node for i in range(len(path))):
+        document.refuse(path, "this alias (*) stands inside what it stands for.", "Write it out.")
+        return None
+    document._values[path] = node
+    document._repeated += id(node) in document._seen
+    document._seen.add(id(node))
+    if document._repeated > _MOST_REPEATED:
+        what = f"the aliases (*) in this file stand for more than {_MOST_REPEATED:,} values."
+        document.refuse(path, what, "Write out what is meant.")
+        raise _TooMuch
+    if isinstance(node, ScalarNode):
+        _notice_cut(document, node)
+        return _scalar(document, yaml, node, path)
+    if node.tag not in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
+        document.refuse(path, f"'{node.tag}' is no kind of value here.", "Remove the '!' word.")
+    if isinstance(node, SequenceNode):
+        return [_plain(document, yaml, item, (*path, i)) for i, item in enumerate(node.value)]
+    assert isinstance(node, MappingNode)
+    return _mapping(document, yaml, node, path)
+
+
+def _scalar(document: Document, yaml: YAML, node: ScalarNode, path: Path) -> Any:
+    try:
+        value = yaml.constructor.construct_object(node)
+        if not isinstance(value, bytes):
+            return value
+        document.refuse(path, "bytes are no kind of value here.", "Remove the '!' word.")
+    except ConstructorError:
+        document.refuse(path, f"'{node.tag}' is no kind of value here.", "Remove the '!' word.")
+    except ValueError as error:
+        document.refuse(path, f"'{node.value}' cannot be read: {error}.", "Put it in quotes.")
+    return node.value
+
+
+def _mapping(document: Document, yaml: YAML, node: MappingNode, path: Path) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        mark = key_node.start_mark
+        if not isinstance(key_node, ScalarNode):
+            place = Place(mark.line + 1, mark.column + 1)
+            what = "a list or a mapping cannot be a key."
+            document.problems.append(Problem(document.name, place, what, "Write one word."))
+            continue
+        key = str(key_node.value)
+        if key in plain:
+            place = Place(mark.line + 1, mark.column + 1)
+            first = document.key_place((*path, key)).line
+            what = f"the key '{key}' stands here a second time (first in line {first})."
+            document.problems.append(Problem(document.name, place, what, "Keep one of them."))
+            continue
+        document._keys[(*path, key)] = key_node
+        plain[key] = _plain(document, yaml, value_node, (*path, key))
+    return plain
+
+
+def _notice_cut(document: Document, node: ScalarNode) -> None:
+    """A ` #` in an unquoted text begins a comment: an expression would silently lose its end."""
+    if node.style or node.tag != "tag:yaml.org,2002:str":
+        return
+    mark = node.end_mark
+    end = document.text.find("\n", mark.index)
+    rest = document.text[mark.index : end if end >= 0 else len(document.text)]
+    opened = node.value.count("'") % 2 or node.value.count('"') % 2
+    if rest.lstrip().startswith("#") and (opened or node.value.count("(") > node.value.count(")")):
+        place = Place(mark.line + 1, mark.column + 1)
+        what = "' #' begins a comment here and cuts the text off."
+        fix = "Put the whole text in double quotes."
+        document.problems.append(Problem(document.name, place, what, fix))
+
+
+def _last_leaf(key: Node, node: Node) -> Node:
+    """What is written last of a value: a block itself ends only where something else begins."""
+    while isinstance(node, (MappingNode, SequenceNode)) and not node.flow_style and node.value:
+        last = node.value[-1]
+        key, node = last if isinstance(last, tuple) else (key, last)
+    absent = node.start_mark.index == node.end_mark.index
+    return key if absent else node
+
+
+def _character(text: str, node: ScalarNode, offset: int) -> Place:
+    """Walks the written text and the value side by side; folding only changes white space."""
+    properties = _PROPERTIES.match(text, node.start_mark.index)
+    start = at = properties.end() if properties else node.start_mark.index
+    if node.style in ("|", ">"):
+        at = text.index("\n", at) + 1
+    elif node.style in ("'", '"'):
+        at += 1
+    for character in node.value[: offset + 1]:
+        if character.isspace():
+            continue
+        written, width = _written(text, at, node.style)
+        while written != character and at < len(text):
+            at += width
+            written, width = _written(text, at, node.style)
+        start, at = at, at + width
+    return _place_at(text, start)
+
+
+def _place_at(text: str, index: int) -> Place:
+    return Place(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+
+
+def _written(text: str, at: int, style: str | None) -> tuple[str, int]:
+    """The character that is written here, and in how many."""
+    if style == "'" and text.startswith("''", at):
+        return "'", 2
+    if style != '"' or text[at : at + 1] != "\\":
+        return text[at : at + 1], 1
+    escape = text[at + 1 : at + 2]
+    digits = Scanner.ESCAPE_CODES.get(escape)
+    if digits:
+        return chr(int(text[at + 2 : at + 2 + digits], 16)), 2 + digits
+    return Scanner.ESCAPE_REPLACEMENTS.get(escape, ""), 2
+
+
+_WORDS = {
+    "missing": "is missing",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "date_from_datetime_parsing": "must be a date such as 2026-11-21",
+    "date_type": "must be a date such as 2026-11-21",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "string_too_short": "must not be empty",
+}
+
+
+_SHOULD = re.compile(r"^\w+ should")
+
+
+def _note(document: Document, model: type[BaseModel], error: Any, path: Path) -> None:
+    steps, owner = _real_steps(model, error["loc"])
+    where: Path = (*path, *steps)
+    key = str(next((step for step in reversed(steps) if isinstance(step, str)), ""))
+    place_in_list = f" (item {steps[-1] + 1})" if steps and isinstance(steps[-1], int) else ""
+    name = f"'{key}'{place_in_list}"
+    if error["type"] == "extra_forbidden":
+        known = list(owner.model_fields) if owner else []
+        names = [owner.model_fields[k].alias or k for k in known] if owner else []
+        fix = nearest(key, names) or f"Known keys: {', '.join(names)}."
+        document.refuse(where, f"unknown key '{key}'.", fix, at_key=True)
+    elif error["type"] == "missing":
+        document.refuse(where[:-1], f"'{key}' is missing.", at_key=True)
+    elif error["type"] == "literal_error":
+        expected = error["ctx"]["expected"]
+        words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
+        given = error["input"]
+        fix = nearest(given, words)
+        document.refuse(where, f"{name} must be {expected}, not '{given}'.", fix)
+    elif error["type"] == "value_error":
+        document.refuse(where, f"{name}: {error['ctx']['error']}.")
+    else:
+        says = _WORDS.get(error["type"]) or _SHOULD.sub("must", error["msg"])
+        document.refuse(where, f"{name} {says}.")
+
+
+def _real_steps(model: type[BaseModel], loc: Path) -> tuple[Path, type[BaseModel] | None]:
+    """A pydantic location without the names of union members, and the model that holds its end."""
+    steps: list[str | int] = []
+    current: Any = model
+    owner: type[BaseModel] | None = model
+    for index, step in enumerate(loc):
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            owner = current
+            steps.append(step)
+            current = _field_type(current, step)
+        elif get_origin(current) in (dict, list, tuple, Mapping) or index == 0:
+            steps.append(step)
+            arguments = [a for a in get_args(current) if a is not Ellipsis]
+            current = arguments[-1] if arguments else None
+        # Anything else is the name of a union's member, which the file does not hold.
+        current = _without_none(current)
+    return tuple(steps), owner
+
+
+def _field_type(model: type[BaseModel], key: str | int) -> Any:
+    for name, info in model.model_fields.items():
+        if key in (name, info.alias):
+            return info.annotation
+    return None
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, UnionType):
+        rest = [a for a in get_args(annotation) if a is not NoneType]
+        annotation = rest[0] if len(rest) == 1 else annotation
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

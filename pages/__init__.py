@@ -1,0 +1,1 @@
+"""What people see: thin pages without SQL or formula."""

@@ -1,0 +1,69 @@
+"""One metric: what it means, whose it is, how it stands over time, and the rows behind it."""
+
+import streamlit as st
+
+from pages.parts import (
+    breakdown,
+    chart_words,
+    charts,
+    definition,
+    frame,
+    metric_head,
+    metric_rows,
+    pickers,
+)
+from pages.parts.lineage import lineage
+from pages.parts.over_time import over_time
+from pages.parts.which_metric import NAME, options, which_metric
+
+GRAINS = {"week": "Week", "month": "Month", "quarter": "Quarter"}
+
+edition = frame.edition()
+metric = which_metric(edition)
+
+with frame.head(metric.label):
+    pickers.pick(
+        NAME,
+        "Metric",
+        options(edition, metric),
+        default=metric.name,
+        resets=("by", "part", "rows", "rows-", "where-"),
+    )
+    grain = frame.choice("period", "Period", GRAINS)
+
+course = over_time(edition, metric, grain, frame.now())
+frame.about(edition, metric_head.meaning(edition, metric, frame.now()))
+frame.sheet("numbers", metric_head.four_numbers(edition, course))
+
+shown = pickers.tabs(
+    "tab",
+    {
+        "over-time": f"{GRAINS[grain]} by {grain}",
+        "breakdown": "Breakdown",
+        "definition": "Definition",
+        "rows": "Rows",
+    },
+)
+if shown["over-time"].open:
+    with shown["over-time"]:
+        frame.sheet("reading", chart_words.reading(course))
+        if course.moments:
+            charts.draw_over_time(course)
+            frame.sheet("chart_numbers", chart_words.numbers(course))
+if shown["breakdown"].open:
+    with shown["breakdown"]:
+        breakdown.show(edition, course)
+if shown["definition"].open:
+    with shown["definition"]:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            frame.sheet("formula", definition.formula(edition, metric))
+        with right:
+            frame.sheet("entry", definition.entry_head(edition, metric))
+            st.code(metric.entry, language="yaml")
+        frame.sheet("lineage", lineage(edition, metric, frame.now()))
+        with st.expander("The SQL statement of this question"):
+            st.code(definition.sql_text(edition, course), language="sql")
+if shown["rows"].open:
+    with shown["rows"]:
+        metric_rows.show(edition, course)

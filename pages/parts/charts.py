@@ -1,0 +1,354 @@
+"""Every chart: built with plotly, in the visitor's colours, drawn once from what was asked once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from kpi import formats
+from kpi.periods import DAY, Period, step
+from kpi.vocabulary import Metric
+from pages.parts import style
+from pages.parts.over_time import (
+    Moment,
+    OverTime,
+    day_words,
+    exactly,
+    lowest,
+    named,
+    summary,
+)
+
+_HEIGHT = 380
+_TOP, _BOTTOM = 22, 34
+_LABEL_GAP = 14  # pixels between two labels at the right edge
+_LINE, _LINES = 20, 4  # characters and lines of what stands beside a line, to fit a phone
+_FONT = "Inter, 'Source Sans', sans-serif"
+_QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+
+def draw_over_time(course: OverTime) -> None:
+    """The process behaviour chart of a metric on the page."""
+    colours = style.colours(st.context.theme.type)
+    st.plotly_chart(
+        process_chart(course, colours),
+        theme=None,
+        config=_QUIET,
+        alt=summary(course),
+        key="over_time",
+    )
+
+
+def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
+    """An XmR chart: values, routine range, average, stepped target, signals, limits in words.
+
+    Unknown periods are gaps; incomplete ones are hollow and judged by nobody.
+    """
+    figure = go.Figure()
+    _margins(figure, course, colours)
+    _routine(figure, course, colours)
+    _targets(figure, course, colours)
+    _values(figure, course, colours)
+    _layout(figure, colours)
+    _axes(figure, course, colours)
+    _breaks(figure, course, colours)
+    _edge_labels(figure, course, colours)
+    return figure
+
+
+def _values(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    whole = [m for m in course.moments if m.complete]
+    line = {"color": colours["text"], "width": 1.5}
+    dot = {"color": colours["text"], "size": 4.5}
+    figure.add_trace(
+        _trace(course, whole, mode="lines+markers", line=line, marker=dot, connectgaps=False)
+    )
+    signals = [m for m in whole if m.signal is not None]
+    diamond = {"symbol": "diamond", "size": 10, "color": colours["accent"], "opacity": 1}
+    figure.add_trace(_trace(course, signals, mode="markers", marker=diamond, cliponaxis=False))
+    begun = [m for m in course.moments if not m.complete and m.value is not None]
+    ring = {
+        "symbol": "circle",
+        "size": 8,
+        "color": colours["background"],
+        "line": {"color": colours["muted"], "width": 1.5},
+    }
+    figure.add_trace(_trace(course, begun, mode="markers", marker=ring, cliponaxis=False))
+
+
+def _trace(course: OverTime, moments: Sequence[Moment], **looks: Any) -> go.Scatter:
+    return go.Scatter(
+        x=[m.period.start for m in moments],
+        y=[m.value for m in moments],
+        hovertext=[_told(course, m) for m in moments],
+        hoverinfo="text",
+        showlegend=False,
+        **looks,
+    )
+
+
+def _told(course: OverTime, moment: Moment) -> str:
+    """What a point says when it is pointed at; the unit in it is the vocabulary's own text."""
+    metric = course.row.metric
+    lines = [
+        html.escape(named(course.calendar, moment.period)),
+        f"<b>{html.escape(formats.with_unit(metric, moment.value))}</b>"
+        f" {formats.margin(metric, moment.margin)}".rstrip(),
+        f"n {moment.n:,}",
+    ]
+    if moment.target is not None:
+        lines.append(f"target {formats.target(metric, moment.target)}")
+    if moment.signal is not None:
+        lines.append(f"{moment.signal.verdict.capitalize()}: {moment.signal.words(course.grain)}")
+    if not moment.complete:
+        lines.append("incomplete, not judged")
+    return "<br>".join(lines)
+
+
+def _routine(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """A range for each stretch; between two of them it steps where the meaning changed."""
+    breaks = {one.period for one in course.breaks}
+    latest = course.row.points[-1].period if course.row.points else None
+    for first, last, limits in course.routine_ranges:
+        low = max(limits.lower, 0) if lowest(course) >= 0 else limits.lower
+        left = _before(first) if first in breaks else _point(first)
+        right = _point(last) if last == latest else _before(step(course.calendar, last, 1))
+        across = {"x0": left, "x1": right, "layer": "below"}
+        looks = {"fillcolor": colours["routine"], "line_width": 0}
+        figure.add_shape(type="rect", y0=low, y1=limits.upper, **across, **looks)
+        line = {"color": colours["muted"], "width": 1}
+        figure.add_shape(type="line", y0=limits.average, y1=limits.average, line=line, **across)
+
+
+def _margins(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """A band as wide as the margin of error; it ends where a period has none."""
+    known = groupby(course.moments, lambda m: m.complete and m.margin is not None)
+    for there, same in known:
+        band = [(m.period.start, m.value, m.margin) for m in same if m.value is not None]
+        edges = [(at, v - e, v + e) for at, v, e in band if e is not None]
+        if there and edges:
+            figure.add_trace(
+                go.Scatter(
+                    x=[at for at, _, _ in edges] + [at for at, _, _ in reversed(edges)],
+                    y=[low for _, low, _ in edges] + [high for _, _, high in reversed(edges)],
+                    mode="lines",
+                    line={"width": 0},
+                    fill="toself",
+                    fillcolor=f"rgba({_rgb(colours['accent'])},0.14)",
+                    hoverinfo="skip",
+                    showlegend=False,
+                )
+            )
+
+
+def _rgb(code: str) -> str:
+    return ",".join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))
+
+
+def _breaks(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """A line where the first period of a new meaning begins, with what changed."""
+    first, last = course.moments[0].period, course.moments[-1].period
+    middle = first.start + (last.start - first.start) / 2
+    depth = 0
+    for one in course.breaks:
+        at = _before(one.period)
+        line = {"color": colours["accent"], "width": 1.2}
+        figure.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, line=line)
+        late = one.period.start > middle
+        words = textwrap.wrap(one.what, _LINE, max_lines=_LINES, placeholder=" …")
+        figure.add_annotation(
+            x=at,
+            xanchor="right" if late else "left",
+            xshift=-5 if late else 5,
+            yref="paper",
+            y=1,
+            yanchor="top",
+            yshift=-_LABEL_GAP * depth,
+            text="<br>".join([f"<b>changed</b> {day_words(one.day)}", *map(html.escape, words)]),
+            align="right" if late else "left",
+            hovertext=html.escape(one.what),
+            showarrow=False,
+            font={"size": 11, "color": colours["accent"]},
+        )
+        depth += len(words) + 1
+
+
+def _point(period: Period) -> dt.datetime:
+    """Where the point of a period stands."""
+    return dt.datetime.combine(period.start, dt.time())
+
+
+def _before(period: Period) -> dt.datetime:
+    """Half way between the point of a period and the one before it."""
+    return _point(period) - dt.timedelta(days=period.days / 2)
+
+
+def _targets(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """The target of each period as a dashed line that steps between two of them."""
+    known = [m for m in course.moments if m.target is not None]
+    if not known:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[m.period.start for m in course.moments],
+            y=[m.target for m in course.moments],
+            mode="lines",
+            line={"color": colours["text"], "width": 1.3, "dash": "4px,3px", "shape": "hvh"},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+    steps = [list(run) for _, run in groupby(known, lambda m: _agreed(course, m))]
+    # The last one stands at the right edge.
+    for same in steps[:-1]:
+        figure.add_annotation(
+            x=same[0].period.start,
+            # Above all of the step: a week across two quarters lies between them.
+            y=max(m.target for m in same if m.target is not None),
+            yshift=9,
+            xanchor="left",
+            text=_agreed(course, same[0]),
+            showarrow=False,
+            font={"size": 11, "color": colours["text"]},
+        )
+
+
+def _agreed(course: OverTime, moment: Moment) -> str:
+    """What was agreed for a period; a flow's share of it differs from month to month."""
+    metric: Metric = course.row.metric
+    agreed = metric.target.at(moment.period.end - DAY) if metric.target else None
+    if agreed is None or agreed.per in (None, course.grain):
+        return f"target {formats.target(metric, moment.target)}"
+    return f"{formats.target(metric, agreed.value)} per {agreed.per}"
+
+
+def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """What the lines are, in words at the right edge, moved apart where they would touch."""
+    low, high = figure.layout.yaxis.range
+    pixels = (_HEIGHT - _TOP - _BOTTOM) / (high - low)
+    wanted = sorted(_at_the_edge(course), reverse=True)
+    places = _apart([value * pixels for value, _ in wanted])
+    for (value, text), place in zip(wanted, places, strict=True):
+        target = text.startswith("target")
+        figure.add_annotation(
+            xref="paper",
+            x=1,
+            xanchor="left",
+            xshift=7,
+            y=value,
+            yshift=place - value * pixels,
+            text=text,
+            showarrow=False,
+            font={"size": 11, "color": colours["text" if target else "muted"]},
+        )
+
+
+def _at_the_edge(course: OverTime) -> Iterator[tuple[float, str]]:
+    metric: Metric = course.row.metric
+    limits = course.row.judged.limits
+    if limits is not None and not course.row.own:
+        yield limits.upper, f"limit {exactly(metric, limits.upper)}"
+        yield limits.average, f"average {exactly(metric, limits.average)}"
+        if limits.lower >= 0 or lowest(course) < 0:
+            yield limits.lower, f"limit {exactly(metric, limits.lower)}"
+    last = course.moments[-1]
+    if last.target is not None:
+        yield last.target, f"target {formats.target(metric, last.target)}"
+    if not last.complete and last.value is not None:
+        yield last.value, "incomplete"
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """These descending heights, moved as little as it takes for labels there not to touch."""
+    places = list(heights)
+    for _ in range(50):
+        moved = False
+        for upper in range(len(places) - 1):
+            overlap = _LABEL_GAP - (places[upper] - places[upper + 1])
+            if overlap > 0.1:
+                places[upper] += overlap / 2
+                places[upper + 1] -= overlap / 2
+                moved = True
+        if not moved:
+            break
+    return places
+
+
+def _layout(figure: go.Figure, colours: Mapping[str, str]) -> None:
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 44, "r": 96, "t": _TOP, "b": _BOTTOM},
+        font={"family": _FONT, "size": 12, "color": colours["text"]},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,
+        hovermode="closest",
+        hoverdistance=24,
+        hoverlabel={
+            "bgcolor": colours["background"],
+            "bordercolor": colours["line"],
+            "font": {"family": _FONT, "size": 12, "color": colours["text"]},
+            "align": "left",
+        },
+    )
+
+
+def _axes(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    tick = {"size": 11, "color": colours["muted"]}
+    figure.update_xaxes(
+        type="date",
+        fixedrange=True,
+        showgrid=False,
+        tickfont=tick,
+        linecolor=colours["line"],
+        ticks="outside",
+        ticklen=3,
+        tickcolor=colours["line"],
+        range=_days(course),
+        tickangle=0,
+        tickformat="%-d %b\n%Y" if course.grain == "day" else "%b\n%Y",
+        hoverformat="%Y-%m-%d",
+    )
+    figure.update_yaxes(
+        fixedrange=True,
+        range=_span(course),
+        nticks=6,
+        tickformat=",",
+        tickfont=tick,
+        gridcolor=colours["hairline"],
+        zeroline=False,
+    )
+
+
+def _days(course: OverTime) -> tuple[dt.datetime, dt.datetime]:
+    """From half a period before the first point to half a period after the last."""
+    first, last = course.moments[0].period, course.moments[-1].period
+    half = dt.timedelta(days=last.days / 2)
+    return _point(first) - half, _point(last) + half
+
+
+def _span(course: OverTime) -> tuple[float, float]:
+    """The lowest and highest of all that is drawn, with some air around it."""
+    drawn = list(_drawn(course)) or [0.0, 1.0]
+    low, high = min(drawn), max(drawn)
+    air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    # Nothing below zero occurs: the axis then does not pretend that it could.
+    return (max(low - air, 0.0) if low >= 0 else low - air), high + air
+
+
+def _drawn(course: OverTime) -> Iterator[float]:
+    for moment in course.moments:
+        yield from (v for v in (moment.value, moment.target) if v is not None)
+        if moment.complete and moment.value is not None and moment.margin is not None:
+            yield moment.value - moment.margin
+            yield moment.value + moment.margin
+    for _, _, limits in course.routine_ranges:
+        yield limits.upper
+        yield max(limits.lower, 0.0) if lowest(course) >= 0 else limits.lower

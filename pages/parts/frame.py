@@ -1,0 +1,227 @@
+"""The frame around every page: set-up, title line, what the page counts, edition, and states.
+
+A page reads:
+
+    edition = frame.edition()                          # or the state "no numbers yet", and stops
+    with frame.head("Scorecard"):                      # line 1: title left, controls right
+        grain = frame.choice("period", "Period", {"week": "Last complete week", "month": "Month"})
+    frame.about(edition, "Week 47 · <b>9 of 20</b>")   # line 2: what is counted, and the edition
+    frame.sheet("scorecard", html)                     # any HTML, with the classes of style.py
+
+The HTML is ours; every text from outside goes through `escaped`. In a sheet,
+`frame.link("metric", escaped(label), m=name)` opens another page by click or Enter.
+`choice` keeps the chosen id in the address (`?period=month`), where the first option is unsaid.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import streamlit as st
+
+from kpi.compiler import QuestionRefused
+from kpi.editions import DatabaseError, Edition, NoEdition, current, latest
+from pages.parts import style
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where each page is, seen from any other; the scorecard is what opens without a name.
+ADDRESSES: Mapping[str, str] = {
+    "scorecard": "./",
+    "metric": "metric",
+    "vocabulary": "vocabulary",
+    "sources": "sources",
+}
+# Longer than any label that helps; what is cut says so.
+LONGEST = 500
+# Control characters, and those that turn the direction of all that follows.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+
+_logger = logging.getLogger(__name__)
+
+_FOLLOW = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  const sheet = parentElement.querySelector(".sheet");
+  if (sheet.shown !== data.html) {
+    const held = parentElement.activeElement?.getAttribute("href");
+    sheet.innerHTML = data.html;
+    sheet.shown = data.html;
+    if (held) sheet.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
+  }
+  sheet.onclick = (event) => {
+    const link = event.target.closest("a[data-page]");
+    // With a modifier key the browser opens the address itself, in a new tab or window.
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    setTriggerValue("follow", link.getAttribute("href"));
+  };
+}
+"""
+
+
+def run(page: Any) -> None:
+    """Runs a page of `st.navigation` in its frame; what goes wrong is logged and told in words."""
+    st.set_page_config(
+        page_title=f"{page.title} · KPI dashboard",
+        page_icon=str(ROOT / "static" / "icon.svg"),
+        layout="wide",
+    )
+    st.html(f"<style>{style.around()}</style>")
+    try:
+        page.run()
+    except DatabaseError:
+        _logger.exception("An edition could not be read.")
+        state(
+            "This edition cannot be read",
+            "The file with the current numbers is damaged or was made by another version. "
+            "Publish it anew, then reload this page.",
+            command="python -m kpi refresh --no-pull",
+        )
+    except QuestionRefused as error:
+        _logger.exception("A question of the page %s was refused.", page.title)
+        state("This question cannot be answered", str(error))
+    except Exception:
+        # The last line of defence: a visitor sees a sentence, the operator's log the traceback.
+        _logger.exception("The page %s failed.", page.title)
+        state(
+            "This page could not be shown",
+            "Something went wrong on our side; the numbers themselves are safe. Reload the page. "
+            "If it stays, tell whoever runs the dashboard: the server's log says what happened.",
+        )
+
+
+def home() -> Path:
+    """The folder with the vocabulary and the editions: KPI_HOME, else the project."""
+    return Path(os.environ.get("KPI_HOME") or ROOT).resolve()
+
+
+def edition() -> Edition:
+    """The current edition; where there is none, says what to run and stops the page."""
+    try:
+        if current(home()) is not None:
+            return latest(home())
+    except NoEdition as error:
+        _logger.warning("%s", error)
+        state(
+            "The current numbers are missing",
+            "What was published last cannot be found or read. Publish it anew, "
+            "then reload this page.",
+            command="python -m kpi refresh --no-pull",
+        )
+        st.stop()
+    state(
+        "No numbers yet",
+        "Nothing has been published so far. To look around first, bring the sample company; to "
+        "see your own numbers, fill in sources.yaml and refresh. Then reload this page.",
+        command="make run                  # the sample company\n"
+        "python -m kpi refresh     # what sources.yaml names",
+    )
+    st.stop()
+
+
+def now() -> dt.datetime:
+    """The clock that ages follow, as naive UTC: by the minute, so that answers can be kept."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None, second=0, microsecond=0)
+
+
+@contextmanager
+def head(title: str) -> Iterator[None]:
+    """Line 1: the title; what is drawn inside goes to its right."""
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.html(f'<h1 class="page-title">{escaped(title)}</h1>')
+        yield
+
+
+def choice(name: str, label: str, options: Mapping[str, str]) -> str:
+    """One of several, by its id; the address is where the choice lives."""
+    default = next(iter(options))
+    asked = st.query_params.get(name, default)
+    chosen = asked if asked in options else default
+    # The address is the truth, so that Back, Forward and a pasted link all hold.
+    st.session_state[_widget(name)] = chosen
+    st.segmented_control(
+        label,
+        list(options),
+        format_func=lambda option: options[option],
+        key=_widget(name),
+        required=True,
+        label_visibility="collapsed",
+        on_change=_remember,
+        args=(name, default),
+    )
+    return chosen
+
+
+def about(edition: Edition, counted: str) -> None:
+    """Line 2: what the page counts, as HTML, and which edition everybody reads."""
+    calendar = edition.vocabulary.calendar
+    at = calendar.local_time(edition.published_at)
+    place = calendar.timezone.rpartition("/")[2].replace("_", " ")
+    tag = '<span class="tag">Sample data</span>' if edition.sample else ""
+    when = f"{at:%a} {at.day} {at:%b %Y, %H:%M} {escaped(place)}"
+    sheet(
+        "about",
+        f'<div class="about"><p>{counted}</p>'
+        f'<p class="edition nowrap">{tag}Edition {edition.number} · {when}</p></div>',
+    )
+
+
+def sheet(name: str, content: str) -> None:
+    """A part of the page as HTML; its links to pages are followed. Names are unique on a page."""
+    shown = _sheet()(key=f"sheet_{name}", data={"html": content}, on_follow_change=lambda: None)
+    if shown.follow:
+        address = urlsplit(shown.follow)
+        for page, path in ADDRESSES.items():
+            if address.path == path:
+                file = ROOT / "pages" / f"{page}.py"
+                st.switch_page(file, query_params=dict(parse_qsl(address.query)))
+
+
+def link(page: str, content: str, *, classes: str = "", **parameters: str) -> str:
+    """A link to another page with its parameters; `content` is HTML."""
+    address = ADDRESSES[page] + (f"?{urlencode(parameters)}" if parameters else "")
+    return f'<a data-page class="{classes}" href="{html.escape(address)}">{content}</a>'
+
+
+def escaped(value: object, longest: int = LONGEST) -> str:
+    """A text from outside as HTML that shows it as it is, in content and in attributes alike."""
+    seen = _UNSEEN.sub("", str(value))
+    return html.escape(seen if len(seen) <= longest else seen[: longest - 1] + "…")
+
+
+def state(title: str, explanation: str, *, command: str = "") -> None:
+    """A page that has nothing to show says why and what to do."""
+    run = f"<pre>{escaped(command)}</pre>" if command else ""
+    sheet(
+        "state",
+        f'<div class="state" role="status"><h1>{escaped(title)}</h1>'
+        f"<p>{escaped(explanation)}</p>{run}</div>",
+    )
+
+
+def _widget(name: str) -> str:
+    return f"choice_{name}"
+
+
+def _remember(name: str, default: str) -> None:
+    chosen = st.session_state[_widget(name)]
+    if chosen in (None, default):
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = chosen
+
+
+@lru_cache(maxsize=1)
+def _sheet() -> Any:
+    return st.components.v2.component(
+        "kpi_sheet", html='<div class="sheet"></div>\n', css=style.sheet(), js=_FOLLOW
+    )

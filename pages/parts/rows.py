@@ -1,0 +1,210 @@
+"""The scorecard side by side: outcome bands, joint metrics across, IT left and business right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kpi import formats
+from kpi.judge import Status
+from kpi.periods import Calendar, Period, label, step
+from kpi.scorecard import SHOWN, Band, Row, Scorecard
+from pages.parts import marks
+from pages.parts.frame import escaped, link
+from pages.parts.sparkline import sparkline
+
+SIDES = {"joint": "Joint", "it": "IT", "business": "Business"}
+_COLUMNS = ("Metric and owners", "Latest and target", "Change", "Past and signal")
+# A unit is any text; beside a number there is room for a word.
+_UNIT = 14
+_JOINT_COLUMNS = ("Metric and owners", "Definition", *_COLUMNS[1:])
+
+Keep = Callable[[Row], bool]
+
+
+def side_by_side(card: Scorecard, calendar: Calendar, keep: Keep) -> str:
+    """All bands; rows that `keep` refuses are left out, and bands that have none left."""
+    periods = shown_periods(card, calendar)
+    bands = "".join(_band(band, periods, calendar, keep) for band in card.bands)
+    return f'<div class="bands">{_heads(card, calendar)}{bands}</div>'
+
+
+def shown_periods(card: Scorecard, calendar: Calendar) -> tuple[Period, ...]:
+    """The periods that a row's past shows, up to and with the scorecard's own."""
+    back = SHOWN[card.grain]
+    return tuple(step(calendar, card.period, count) for count in range(1 - back, 1))
+
+
+def past_head(card: Scorecard) -> str:
+    """'26 weeks'."""
+    return f"{SHOWN[card.grain]} {card.grain}s"
+
+
+def before_head(card: Scorecard, calendar: Calendar) -> str:
+    """'vs week 46'."""
+    return f"vs {_before(card.period, calendar)}"
+
+
+def outcome_head(band: Band) -> str:
+    """An outcome's line: what both sides want, and how many of its metrics are there."""
+    on = sum(row.status is Status.ON_TARGET for row in band.rows)
+    off = sum(row.status is Status.OFF_TARGET for row in band.rows)
+    counted = f"{on} of {len(band.rows)} on target" + (f", {off} off" if off else "")
+    outcome = band.outcome
+    return (
+        f'<span class="title cut" title="{escaped(outcome.label)}">'
+        f"{escaped(outcome.label)}</span>"
+        f'<span class="why cut muted small">{escaped(outcome.definition)}</span>'
+        f'<span class="counted muted small nowrap">{counted}</span>'
+    )
+
+
+def name(row: Row) -> str:
+    """A metric's name, which opens it; its definition is there for the pointer."""
+    metric = row.metric
+    return (
+        f'<span class="cut" title="{escaped(metric.label)}: {escaped(metric.definition)}">'
+        f"{link('metric', escaped(metric.label), classes='name', **_where(row))}</span>"
+    )
+
+
+def owners(row: Row) -> str:
+    """Both owners, business first."""
+    both = row.metric.owners
+    return f"{escaped(both.business)} · {escaped(both.it)}"
+
+
+def number(row: Row, calendar: Calendar) -> str:
+    """The value with its margin of error and its unit; with an r where it was restated."""
+    metric = row.metric
+    unit = formats.unit(metric) if row.value is not None else ""
+    unit = f"{formats.margin(metric, row.margin)} {unit}".strip()
+    behind = f' <span class="unit">{escaped(unit, _UNIT)}</span>' if unit else ""
+    shown = f'<b class="number">{formats.value(metric, row.value)}</b>{behind}'
+    return shown + marks.restated(row, calendar)
+
+
+def earlier(row: Row, card_period: Period, calendar: Calendar) -> str:
+    """Which period a number belongs to, where that is not the scorecard's."""
+    if row.period == card_period or row.value is None:
+        return ""
+    words = label(calendar, row.period).replace("Week", "week")
+    return f'<span class="earlier near nowrap">{words}</span> '
+
+
+def gap(side: str) -> str:
+    """An outcome without any metric on one side says so, and how that ends."""
+    return (
+        f'<p class="gap muted">No {"IT" if side == "it" else side} metric yet'
+        f" · {link('vocabulary', 'See the vocabulary')}</p>"
+    )
+
+
+def _before(period: Period, calendar: Calendar) -> str:
+    before = step(calendar, period, -1)
+    # A column is narrow, and which year the month before belongs to is plain.
+    words = f"{before.start:%b}" if period.grain == "month" else label(calendar, before)
+    return words.replace("Week", "week")
+
+
+def _where(row: Row) -> dict[str, str]:
+    grain = row.period.grain
+    return {"m": row.metric.name} | ({} if grain == "week" else {"period": grain})
+
+
+def _heads(card: Scorecard, calendar: Calendar) -> str:
+    rest = (
+        f'<span class="right">Latest · target</span>'
+        f'<span class="right">{escaped(before_head(card, calendar))}</span>'
+        f"<span>{past_head(card)}</span>"
+    )
+    return (
+        '<div class="heads" aria-hidden="true">'
+        f'<div class="half label"><b>IT · what we run</b>{rest}</div>'
+        f'<div class="half label"><b>Business · what it brings</b>{rest}</div></div>'
+    )
+
+
+def _band(band: Band, periods: Sequence[Period], calendar: Calendar, keep: Keep) -> str:
+    if not any(map(keep, band.rows)):
+        return ""
+    joint = [_joint(row, periods, calendar) for row in band.joint if keep(row)]
+    both = ""
+    if band.it or band.business:
+        halves = []
+        for side, rows in (("it", band.it), ("business", band.business)):
+            drawn = [_half(row, side, periods, calendar) for row in rows if keep(row)]
+            content = _table(band, side, drawn) if rows else gap(side)
+            halves.append(f'<div class="side">{content}</div>')
+        both = f'<div class="both">{"".join(halves)}</div>'
+    across = _table(band, "joint", joint)
+    head = f'<h2 class="outcome">{outcome_head(band)}</h2>'
+    return f'<section class="band">{head}{across}{both}</section>'
+
+
+def _table(band: Band, side: str, rows: Sequence[str]) -> str:
+    if not rows:
+        return ""
+    names = _JOINT_COLUMNS if side == "joint" else _COLUMNS
+    columns = "".join(f'<span role="columnheader">{column}</span>' for column in names)
+    return (
+        f'<div role="table" aria-label="{escaped(band.outcome.label)}: {SIDES[side]}">'
+        f'<div role="row" class="sr">{columns}</div>{"".join(rows)}</div>'
+    )
+
+
+def _who(row: Row, side: str) -> str:
+    tag = ' <span class="tag joint phone">Joint</span>' if side == "joint" else ""
+    prefix = "" if side == "joint" else f'<b class="phone">{SIDES[side]}: </b>'
+    return (
+        f'<div role="rowheader" class="who">{marks.status_mark(row.status)}'
+        f'<div class="named"><div class="titled">{name(row)}{tag}</div>'
+        f'<div class="sub cut">{prefix}{owners(row)}</div></div></div>'
+    )
+
+
+def _value(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+    said = []
+    if row.late is not None:
+        said.append(f'<span class="late">{marks.late(row.late)}</span>')
+    if row.target is not None:
+        said.append(f'<span class="nowrap">{formats.target(row.metric, row.target)}</span>')
+    said.append(f'<span class="nowrap">{marks.row_status(row)}</span>')
+    return (
+        f'<div role="cell" class="value"><div>'
+        f"{earlier(row, periods[-1], calendar)}{number(row, calendar)}</div>"
+        f'<div class="sub said">{"<i> · </i>".join(said)}</div></div>'
+    )
+
+
+def _change(row: Row, calendar: Calendar) -> str:
+    against = f"against {_before(row.period, calendar)}"
+    return (
+        f'<div role="cell" class="change" title="{against}">{marks.change_arrow(row)}'
+        f'<div class="sub">{marks.change_word(row)}</div></div>'
+    )
+
+
+def _half(row: Row, side: str, periods: Sequence[Period], calendar: Calendar) -> str:
+    return (
+        f'<div role="row" class="half row">{_who(row, side)}{_value(row, periods, calendar)}'
+        f"{_change(row, calendar)}{_past(row, periods, calendar)}</div>"
+    )
+
+
+def _joint(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+    meaning = escaped(row.metric.definition)
+    tag = '<span class="tag joint">Joint</span>'
+    return (
+        f'<div role="row" class="across row">{_who(row, "joint")}'
+        f'<div role="cell" class="meaning sub" title="{meaning}">{tag}'
+        f'<span class="text">{meaning}</span></div>'
+        f"{_value(row, periods, calendar)}{_change(row, calendar)}"
+        f"{_past(row, periods, calendar)}</div>"
+    )
+
+
+def _past(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+    return (
+        f'<div role="cell" class="past">{sparkline(row, periods, calendar)}'
+        f'<div class="sub cut">{marks.signal(row)}</div></div>'
+    )

@@ -1,0 +1,138 @@
+"""A metric's recent past as one line of SVG: routine range, target, signals, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kpi import formats
+from kpi.judge import Limits
+from kpi.periods import Calendar, Period
+from kpi.scorecard import Row
+from pages.parts import marks
+from pages.parts.frame import escaped
+
+# The drawing's own units; it is stretched to its cell, and strokes are not.
+_WIDTH, _HEIGHT, _EDGE = 176.0, 24.0, 3.0
+
+
+@dataclass(frozen=True)
+class _Scale:
+    low: float
+    high: float
+    slots: int
+
+    def x(self, slot: int) -> float:
+        steps = max(self.slots - 1, 1)
+        return round(_EDGE + (_WIDTH - 2 * _EDGE) * slot / steps, 1)
+
+    def y(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(_HEIGHT - _EDGE - share * (_HEIGHT - 2 * _EDGE), 1)
+
+
+def sparkline(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+    """A row over these periods, the oldest first; a period without a number is a gap."""
+    places = {period: slot for slot, period in enumerate(periods)}
+    known = [
+        (places[point.period], point.value, point.signal)
+        for point in row.points
+        if point.period in places and point.value is not None
+    ]
+    if not known:
+        return (
+            '<svg class="spark" role="img" aria-label="No numbers yet" viewBox="0 0 176 24" '
+            'preserveAspectRatio="none"><path class="nothing" d="M3 12H173"/></svg>'
+        )
+    # Nothing is drawn before the first number: a range or a target there would judge nothing.
+    first = known[0][0]
+    targets = [(slot, goal) for slot, goal in _targets(row, periods, calendar) if slot >= first]
+    ranges = _ranges(row, places, first)
+    reach = [value for _, value, _ in known] + [value for _, value in targets]
+    for _, _, limits in ranges:
+        reach += [limits.lower, limits.upper]
+    scale = _Scale(min(reach), max(reach), len(periods))
+    parts = []
+    for start, end, limits in ranges:
+        top, bottom = scale.y(limits.upper), scale.y(limits.lower)
+        left = scale.x(start) - _EDGE
+        right = _WIDTH if end is None else scale.x(end) - _EDGE
+        parts.append(
+            f'<rect class="routine" x="{left:.1f}" y="{top}" width="{right - left:.1f}"'
+            f' height="{bottom - top:.1f}"/>'
+        )
+    if targets:
+        parts.append(f'<path class="target" d="{_line(targets, scale)}"/>')
+    parts.append(f'<path class="line" d="{_line([(s, v) for s, v, _ in known], scale)}"/>')
+    signals = [(s, v) for s, v, signal in known[:-1] if signal]
+    if signals:
+        parts.append(f'<path class="dots signal" d="{_dots(signals, scale)}"/>')
+    slot, value, signal = known[-1]
+    last = "last signal" if signal else "last"
+    parts.append(f'<path class="{last}" d="{_dots([(slot, value)], scale)}"/>')
+    return (
+        f'<svg class="spark" role="img" aria-label="{escaped(sentence(row, known))}" '
+        f'viewBox="0 0 176 24" preserveAspectRatio="none">{"".join(parts)}</svg>'
+    )
+
+
+def sentence(row: Row, known: Sequence[tuple[int, float, object]]) -> str:
+    """What the drawing shows, for those who do not see it."""
+    metric = row.metric
+    grain = row.period.grain
+    said = f"{len(known)} {grain}s, " if len(known) > 1 else f"1 {grain}, "
+    said += f"from {formats.with_unit(metric, known[0][1])} to "
+    said += formats.with_unit(metric, known[-1][1])
+    if row.judged.limits:
+        lower, upper = row.judged.limits.lower, row.judged.limits.upper
+        of = f" of each {grain}'s own rows" if row.own else ""
+        said += f"; routine range{of} {formats.value(metric, lower)} to "
+        said += formats.value(metric, upper)
+    if row.target is not None:
+        at = "at least" if metric.good == "up" else "at most"
+        said += f"; target {at} {formats.value(metric, row.target)}"
+    return f"{said}; {marks.signal_words(row)}"
+
+
+def _ranges(
+    row: Row, places: Mapping[Period, int], first: int
+) -> list[tuple[int, int | None, Limits]]:
+    """From which slot to before which one a routine range holds; the last one has no end.
+
+    Where periods share rows the range is that of other values than the drawn ones.
+    """
+    if row.own:
+        return []
+    found = []
+    stretches = row.judged.stretches
+    starts = [places.get(row.points[s.start].period, first) for s in stretches]
+    for index, stretch in enumerate(stretches):
+        end = starts[index + 1] if index + 1 < len(stretches) else None
+        start = max(starts[index], first)
+        if stretch.limits is not None and (end is None or end > start):
+            found.append((start, end, stretch.limits))
+    return found
+
+
+def _targets(row: Row, periods: Sequence[Period], calendar: Calendar) -> list[tuple[int, float]]:
+    targets = row.metric.target
+    if targets is None:
+        return []
+    found = ((slot, targets.value(calendar, period)) for slot, period in enumerate(periods))
+    return [(slot, value) for slot, value in found if value is not None]
+
+
+def _line(points: Sequence[tuple[int, float]], scale: _Scale) -> str:
+    """Straight lines between neighbours; where a period is missing the pen is lifted."""
+    path = []
+    before = None
+    for slot, value in points:
+        at = f"{scale.x(slot)} {scale.y(value)}"
+        # A point on its own would have no length, and so not be seen.
+        path.append(f"L{at}" if before is not None and slot == before + 1 else f"M{at}h0")
+        before = slot
+    return "".join(path)
+
+
+def _dots(points: Sequence[tuple[int, float]], scale: _Scale) -> str:
+    return "".join(f"M{scale.x(slot)} {scale.y(value)}h0" for slot, value in points)

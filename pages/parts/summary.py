@@ -1,0 +1,115 @@
+"""What stands around the scorecard's rows: the count, what is worth a question, the legend."""
+
+from __future__ import annotations
+
+from kpi import formats
+from kpi.judge import ENOUGH, Status, Verdict
+from kpi.periods import Calendar, days_label, label
+from kpi.scorecard import Row, Scorecard
+from pages.parts import marks
+from pages.parts.frame import escaped, link
+
+_OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
+
+
+def counted(card: Scorecard, calendar: Calendar) -> str:
+    """The period and how many metrics stand how; counted over all rows, whatever is filtered."""
+    counts = card.counts
+    total = len(card.rows)
+    said = [_when(card, calendar), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
+    if counts[Status.NEAR]:
+        said.append(f"{counts[Status.NEAR]} near")
+    if counts[Status.OFF_TARGET]:
+        said.append(f"{counts[Status.OFF_TARGET]} off target")
+    others = {status: counts[status] for status in _OTHERS if counts[status]}
+    if others:
+        which = ", ".join(f"{count} {status}" for status, count in others.items())
+        said.append(f'<span title="{which}">{sum(others.values())} without status</span>')
+    said.append(_several(card.signals, "signal") if card.signals else "no signal")
+    failing = sum(report.last_outcome == "failed" for report in card.late_sources)
+    late = len(card.late_sources) - failing
+    for count, word in ((late, "late"), (failing, "failing")):
+        if count:
+            said.append(link("sources", f"{_several(count, 'source')} {word}"))
+    return " · ".join(said)
+
+
+def questions(card: Scorecard) -> str:
+    """At most three metrics worth a question, with the numbers that make them so."""
+    if not card.questions:
+        judged = any(row.judged.limits for row in card.rows)
+        why = (
+            "none, no metric moves beyond its routine range."
+            if judged
+            else f"too early to say, a signal takes {ENOUGH} {card.grain}s of numbers."
+        )
+        return f'<p class="questions muted">Worth a question: {why}</p>'
+    asked = "".join(f"<li>{_question(row)}</li>" for row in card.questions)
+    return (
+        f'<div class="questions"><span class="muted">Worth a question:</span><ul>{asked}</ul></div>'
+    )
+
+
+def legend() -> str:
+    """What every shape and line means."""
+    meanings = {
+        Status.ON_TARGET: "on target",
+        Status.NEAR: "near: within tolerance",
+        Status.OFF_TARGET: "off target",
+        Status.TOO_FEW: "too few to judge",
+        Status.NO_TARGET: "no target",
+        Status.NO_DATA: "no data",
+    }
+    shapes = [f"{marks.status_mark(status)}{words}" for status, words in meanings.items()]
+    shapes += [
+        f"{marks.clock()}late: older than promised",
+        '<span class="key routine"></span>routine range',
+        '<span class="key target"></span>target',
+        f"{marks.dot()}signal: a change beyond routine",
+        '<i class="restated">r</i>restated',
+        "Owners: business · IT",
+    ]
+    items = "".join(f'<li class="with">{shape}</li>' for shape in shapes)
+    return f'<ul class="legend" aria-label="Legend">{items}</ul>'
+
+
+def nothing_to_show(card: Scorecard, everything: str) -> str:
+    """Why no row is left: the vocabulary has none, or, good news, the filter finds nothing."""
+    if not card.rows:
+        return (
+            '<div class="nothing"><h2>No metric yet</h2><p>Add the first one to metrics.yaml, '
+            "check it with <code>python -m kpi check</code>, and refresh. "
+            f"{link('vocabulary', 'See the vocabulary')}</p></div>"
+        )
+    unknown = card.counts[Status.NO_DATA]
+    # No news is not good news.
+    but = f" {unknown} of them {'has' if unknown == 1 else 'have'} no data." if unknown else ""
+    return (
+        '<div class="nothing"><h2>Nothing needs attention</h2>'
+        f"<p>None of the {len(card.rows)} metrics is off target, near, late or worse than routine "
+        f"in this period.{but} {everything}</p></div>"
+    )
+
+
+def _when(card: Scorecard, calendar: Calendar) -> str:
+    words = label(calendar, card.period)
+    return words if card.grain == "month" else f"{words}, {days_label(card.period)}"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _question(row: Row) -> str:
+    metric = row.metric
+    said = escaped(formats.with_unit(metric, row.value))
+    if row.target is not None and row.status is not Status.ON_TARGET:
+        said += f" against {formats.value(metric, row.target)}"
+    if row.signal is not None:
+        # Off target with a signal needs no word for which way that is.
+        plain = row.status is Status.OFF_TARGET and row.signal.verdict is Verdict.WORSE
+        verdict = "" if plain else f"{row.signal.verdict.value}: "
+        said += f", {verdict}{marks.short_signal(row)}"
+    name = link("metric", escaped(metric.label), classes="name", m=metric.name)
+    words = f'<span class="cut">{name} <span class="muted">{said}</span></span>'
+    return marks.status_mark(row.status) + words

@@ -1,0 +1,1 @@
+"""A seeded sample company, so that the first start shows something worth judging."""

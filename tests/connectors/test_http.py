@@ -1,0 +1,514 @@
+"""What a connector can rely on when it asks over HTTP, and what it is told when it fails."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import gzip
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from connectors import http
+from connectors.contract import SourceError
+from connectors.http import Session, basic, bearer, download, shown_address
+from tests.http_server import Answer, Request, Server, serving
+from tests.programs import program
+
+TIMEOUT = dt.timedelta(seconds=10)
+SECRET = "s3cret-token"
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between tries, which are noted instead of taken."""
+    taken: list[float] = []
+    clock = SimpleNamespace(sleep=taken.append, time=time.time)
+    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    return taken
+
+
+def asked(server: Server, path: str = "things", **arguments: object) -> object:
+    with Session(server.url, timeout=TIMEOUT) as session:
+        return session.json(path, **arguments)  # type: ignore[arg-type]
+
+
+def refusal(server: Server, **arguments: object) -> str:
+    with (
+        Session(server.url, timeout=TIMEOUT, **arguments) as session,  # type: ignore[arg-type]
+        pytest.raises(SourceError) as caught,
+    ):
+        session.json("things")
+    return str(caught.value)
+
+
+def always(*answers: Answer) -> Iterator[Answer]:
+    """These answers one after the other, and then the last one for ever."""
+    yield from answers
+    while True:
+        yield answers[-1]
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+# --- asking -------------------------------------------------------------------------------------
+
+
+def test_a_path_is_joined_to_the_prefix_of_the_address():
+    with serving(lambda request: Answer(b"[1]")) as server:
+        with Session(f"{server.url}/prometheus/?tenant=a", timeout=TIMEOUT) as session:
+            answer = session.json("/api/v1/query", params={"time": 5})
+
+        assert answer == [1]
+        assert server.asked[0].path == "/prometheus/api/v1/query?tenant=a&time=5"
+
+
+def test_a_long_question_is_sent_as_a_form():
+    with serving(lambda request: Answer(b"{}")) as server:
+        asked(server, data={"query": "a b"})
+
+        assert (server.asked[0].method, server.asked[0].body) == ("POST", "query=a+b")
+
+
+def test_a_user_and_password_in_the_address_are_sent_but_never_shown():
+    with serving(lambda request: Answer(b"{}")) as server:
+        address = server.url.replace("http://", "http://reader:pass%20word@")
+        with Session(f"{address}/x", timeout=TIMEOUT) as session:
+            session.json("y")
+
+        pair = base64.b64encode(b"reader:pass word").decode()
+        assert server.asked[0].headers["Authorization"] == f"Basic {pair}"
+        assert shown_address(f"{address}/x?key=1#there") == f"{server.url}/x"
+
+
+def test_a_credential_is_not_part_of_its_own_text():
+    assert SECRET not in repr(bearer(SECRET))
+    assert SECRET not in repr(basic("reader", SECRET))
+
+
+def test_a_password_in_the_users_netrc_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(lambda request: Answer(b"{}")) as server:
+        asked(server)
+
+        assert "Authorization" not in server.asked[0].headers
+
+
+@pytest.mark.parametrize("address", ["prometheus:9090", "ftp://host/x", "http://", "http://h:x"])
+def test_what_is_no_web_address_is_refused(address):
+    with pytest.raises(SourceError, match="is not an http address"):
+        Session(address, timeout=TIMEOUT)
+
+
+def test_a_credential_that_no_header_can_carry_is_refused_without_showing_it():
+    with pytest.raises(SourceError, match="header Authorization") as caught:
+        Session("http://host", timeout=TIMEOUT, credential=bearer(f"{SECRET}\n"))
+
+    assert SECRET not in str(caught.value)
+
+
+# --- trying again -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_passing_failure_is_asked_again(status, waits):
+    answers = always(Answer(status=status), Answer(status=status), Answer(b"[7]"))
+    with serving(lambda request: next(answers)) as server:
+        assert asked(server) == [7]
+        assert len(server.asked) == 3
+
+
+def test_a_question_sent_as_a_form_is_asked_again_too(waits):
+    answers = always(Answer(status=503), Answer(b"[7]"))
+    with serving(lambda request: next(answers)) as server:
+        assert asked(server, data={"query": "x"}) == [7]
+
+
+def test_the_wait_that_a_system_asks_for_is_kept(waits):
+    answers = always(Answer(status=429, headers={"Retry-After": "17"}), Answer(b"[7]"))
+    with serving(lambda request: next(answers)) as server:
+        asked(server)
+
+        assert waits == [17]
+
+
+def test_a_wait_that_nobody_understands_becomes_the_usual_one(waits):
+    answers = always(Answer(status=429, headers={"Retry-After": "soon"}), Answer(b"[7]"))
+    with serving(lambda request: next(answers)) as server:
+        assert asked(server) == [7]
+
+
+def test_a_wait_beyond_reason_is_left_to_the_next_refresh(waits):
+    busy = Answer(status=429, headers={"Retry-After": "3600"})
+    with serving(lambda request: busy) as server:
+        said = refusal(server)
+
+        assert "asks us to wait 3600 seconds" in said
+        assert len(server.asked) == 1
+        assert waits == []
+
+
+def test_a_lasting_failure_ends_after_five_tries_with_the_systems_own_words(waits):
+    failure = Answer(b'{"error": "no disk left"}', status=503)
+    with serving(lambda request: failure) as server:
+        said = refusal(server)
+
+        assert "503 Service Unavailable: no disk left" in said
+        assert len(server.asked) == 5
+
+
+def test_the_waits_grow_and_are_never_twice_the_same(waits):
+    with serving(lambda request: Answer(status=503)) as server:
+        refusal(server)
+        refusal(server)
+
+    first, second = waits[: len(waits) // 2], waits[len(waits) // 2 :]
+    assert first == sorted(first)
+    assert first != second
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("credential", "key"),
+    [(bearer(SECRET), "`token`"), (basic("reader", SECRET), "`user` and `password`")],
+)
+def test_a_refused_credential_is_named_not_shown_and_not_tried_again(status, credential, key):
+    with serving(lambda request: Answer(b"who are you?", status=status)) as server:
+        said = refusal(server, credential=credential)
+
+        assert f"refuses {key} ({status}" in said
+        assert SECRET not in said
+        assert len(server.asked) == 1
+
+
+def test_a_system_that_wants_a_credential_and_gets_none_says_so():
+    with serving(lambda request: Answer(b"no org id", status=401)) as server:
+        said = refusal(server)
+
+    assert "wants to know who asks (401 Unauthorized: no org id)" in said
+
+
+def test_a_missing_page_comes_with_its_likely_causes():
+    with serving(lambda request: Answer(status=404)) as server:
+        said = refusal(server)
+
+    assert "There is nothing at" in said
+    assert "prefix" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error": {"code": 7, "message": "bad range"}}', "bad range"),
+        (b'{"message": "bad range"}', "bad range"),
+        (b'["bad range"]', '["bad range"]'),
+        (b"bad\n range", "bad range"),
+    ],
+)
+def test_a_refusal_gives_the_systems_own_words(body, words):
+    with (
+        serving(lambda request: Answer(body, status=400)) as server,
+        Session(server.url, timeout=TIMEOUT) as session,
+        pytest.raises(http.Rejected) as caught,
+    ):
+        session.json("things")
+
+    assert (caught.value.status, caught.value.said) == (400, words)
+
+
+def test_a_web_page_has_no_words_for_a_refusal():
+    page = Answer(b"<html><body>long story", status=400, headers={"Content-Type": "text/html"})
+    with serving(lambda request: page) as server:
+        said = refusal(server)
+
+    assert "(400 Bad Request)" in said
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Answer(b"\xef\xbb\xbf\n<!DOCTYPE html><p>Sign in"),
+        Answer(b"<p>Sign in", headers={"Content-Type": "text/html; charset=utf-8"}),
+    ],
+)
+def test_a_web_page_instead_of_data_is_an_error(page):
+    with serving(lambda request: page) as server:
+        assert "answered with a web page instead of data" in refusal(server)
+
+
+def test_an_answer_that_is_not_json_is_shown_in_part():
+    with serving(lambda request: Answer(b"hello " * 1000)) as server:
+        said = refusal(server)
+
+    assert "not JSON: 'hello hello" in said
+    assert len(said) < 600
+
+
+def test_an_answer_that_breaks_off_is_an_error():
+    half = Answer(b'{"data": [1, 2', headers={"Content-Length": "1000"})
+    with serving(lambda request: half) as server:
+        assert "broke off its answer" in refusal(server)
+
+
+def test_an_answer_that_is_too_large_is_given_up(monkeypatch):
+    monkeypatch.setattr(http, "_LARGEST_ANSWER", 2**20)
+    packed = Answer(gzip.compress(b" " * 2**24), headers={"Content-Encoding": "gzip"})
+    with serving(lambda request: packed) as server:
+        assert "sends more than 1 MiB" in refusal(server)
+
+
+def test_an_answer_that_drips_for_ever_is_given_up():
+    stop = threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        while not stop.wait(0.02):
+            yield b" "
+
+    with (
+        serving(lambda request: Answer(drip())) as server,
+        Session(server.url, timeout=dt.timedelta(seconds=0.1)) as session,
+        pytest.raises(SourceError, match="was still sending after 10 times"),
+    ):
+        try:
+            session.json("things")
+        finally:
+            stop.set()
+
+
+def test_a_system_that_does_not_answer_in_time_is_an_error(waits):
+    def slow(request: Request) -> Answer:
+        time.sleep(0.5)
+        return Answer(b"{}")
+
+    with (
+        serving(slow) as server,
+        Session(server.url, timeout=dt.timedelta(seconds=0.1)) as session,
+        pytest.raises(SourceError, match=r"did not answer within 0\.1 seconds"),
+    ):
+        session.json("things")
+
+
+# --- no way there -------------------------------------------------------------------------------
+
+
+def test_a_closed_port_is_told_with_the_address_but_without_its_secrets(waits):
+    url = f"http://reader:{SECRET}@127.0.0.1:{closed_port()}/x?key={SECRET}"
+    with Session(url, timeout=TIMEOUT) as session, pytest.raises(SourceError) as caught:
+        session.json("y", params={"key": SECRET})
+
+    assert "Nothing answers at http://127.0.0.1:" in str(caught.value)
+    assert "/x/y: no connection" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_an_unknown_host_is_told(waits):
+    with (
+        Session("http://nowhere.invalid", timeout=TIMEOUT) as session,
+        pytest.raises(SourceError, match=r"host of http://nowhere\.invalid/y has no address"),
+    ):
+        session.json("y")
+
+
+def test_a_proxy_that_lets_nobody_through_is_told(waits, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with (
+        Session("http://nowhere.invalid", timeout=TIMEOUT) as session,
+        pytest.raises(SourceError, match="proxy on the way to"),
+    ):
+        session.json("y")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told(waits, tmp_path):
+    openssl = program("openssl", package="openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    command += ["-subj", "/CN=127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def greet() -> None:
+            while listener.fileno() >= 0:
+                try:
+                    context.wrap_socket(listener.accept()[0], server_side=True).close()
+                except ssl.SSLError:
+                    continue  # our caller hung up, as it should
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        with (
+            Session(f"https://127.0.0.1:{port}", timeout=TIMEOUT) as session,
+            pytest.raises(SourceError, match=r"no secure connection .*certificate"),
+        ):
+            session.json("y")
+
+
+# --- redirects ----------------------------------------------------------------------------------
+
+
+def elsewhere(url: str) -> Answer:
+    return Answer(status=302, headers={"Location": url})
+
+
+def test_no_header_of_ours_follows_a_redirect_to_another_host():
+    with (
+        serving(lambda request: Answer(b"[1]")) as stranger,
+        serving(lambda request: elsewhere(f"{stranger.url}/taken")) as server,
+        Session(
+            server.url,
+            timeout=TIMEOUT,
+            credential=http.Credential("`token`", {"Private-Token": SECRET}),
+            headers={"X-Scope-OrgID": "ours"},
+        ) as session,
+    ):
+        session.json("things")
+
+        assert {"Private-Token", "X-Scope-OrgID"} <= set(server.asked[0].headers)
+        assert not {"Private-Token", "X-Scope-OrgID"} & set(stranger.asked[0].headers)
+
+
+def test_a_token_follows_a_redirect_on_its_own_host():
+    def answer(request: Request) -> Answer:
+        return Answer(b"[1]") if request.path == "/new" else elsewhere("/new")
+
+    with (
+        serving(answer) as server,
+        Session(server.url, timeout=TIMEOUT, credential=bearer(SECRET)) as session,
+    ):
+        session.json("old")
+
+        assert server.asked[1].headers["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_another_host_that_wants_a_credential_does_not_make_ours_wrong():
+    with (
+        serving(lambda request: Answer(status=401)) as stranger,
+        serving(lambda request: elsewhere(stranger.url)) as server,
+    ):
+        said = refusal(server, credential=bearer(SECRET))
+
+    assert "ours stays at the host in `url`" in said
+
+
+def test_a_circle_of_redirects_is_told():
+    with serving(lambda request: elsewhere("/things")) as server:
+        assert "sends us in a circle" in refusal(server)
+
+
+def test_a_form_is_not_sent_on_after_a_redirect():
+    with (
+        serving(lambda request: Answer(b"[1]")) as stranger,
+        serving(lambda request: elsewhere(f"{stranger.url}/new?state=7")) as server,
+        Session(server.url, timeout=TIMEOUT) as session,
+        pytest.raises(SourceError, match=r"has moved to http://127\.0\.0\.1:\d+/new\."),
+    ):
+        session.json("things", data={"query": "x"})
+
+    assert stranger.asked == []
+
+
+# --- downloads ----------------------------------------------------------------------------------
+
+CSV = b"score,answered_at\n9,2026-03-01\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "name"),
+    [
+        ("/exports/nps.csv", {}, "nps.csv"),
+        ("/exports/nps.CSV?key=1", {}, "nps.csv"),
+        ("/sheet/pub?output=csv", {"Content-Type": "text/csv; charset=utf-8"}, "pub.csv"),
+        ("/latest", {"Content-Disposition": 'attachment; filename="March v1.2.csv"'}, "latest.csv"),
+        ("/export.php", {"Content-Type": "text/html"}, "export-php"),
+        ("/", {"Content-Type": "application/csv"}, "download.csv"),
+        ("/a/..%2F..%2Fetc%2Fpasswd", {}, "passwd"),
+    ],
+)
+def test_a_download_is_named_after_its_address_and_what_it_is(tmp_path, path, headers, name):
+    with serving(lambda request: Answer(CSV, headers=headers)) as server:
+        found = download(server.url + path, tmp_path, TIMEOUT)
+
+    assert found == tmp_path / name
+    assert found.read_bytes() == CSV
+
+
+def test_a_packed_file_stays_packed(tmp_path):
+    packed = gzip.compress(CSV)
+    with serving(lambda request: Answer(packed)) as server:
+        found = download(f"{server.url}/nps.csv.gz", tmp_path, TIMEOUT)
+
+    assert (found.name, found.read_bytes()) == ("nps.csv.gz", packed)
+
+
+def test_a_file_that_was_unpacked_on_its_way_is_not_named_as_packed(tmp_path):
+    sent = Answer(gzip.compress(CSV), headers={"Content-Encoding": "gzip"})
+    with serving(lambda request: sent) as server:
+        found = download(f"{server.url}/nps.csv.gz", tmp_path, TIMEOUT)
+
+    assert (found.name, found.read_bytes()) == ("nps.csv", CSV)
+
+
+def test_a_download_follows_a_redirect_without_the_password_in_its_address(tmp_path):
+    with (
+        serving(lambda request: Answer(CSV)) as stranger,
+        serving(lambda request: elsewhere(f"{stranger.url}/2026-03.csv")) as server,
+    ):
+        address = server.url.replace("http://", f"http://reader:{SECRET}@")
+        found = download(f"{address}/latest", tmp_path, TIMEOUT)
+
+        assert found.name == "latest.csv"
+        assert "Authorization" in server.asked[0].headers
+        assert "Authorization" not in stranger.asked[0].headers
+
+
+def page_in_two_pieces() -> Iterator[bytes]:
+    yield b"<!doct"
+    time.sleep(0.1)  # or the network would join them again
+    yield b"ype html>Sign in"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(page_in_two_pieces()), "is a web page, not a file"),
+        (Answer(CSV, headers={"Content-Length": "1000"}), "broke off its answer"),
+        (Answer(status=404), "There is nothing at"),
+    ],
+)
+def test_a_download_that_fails_leaves_no_file_behind(tmp_path, answer, words):
+    with serving(lambda request: answer) as server, pytest.raises(SourceError, match=words):
+        download(f"{server.url}/nps.csv?key={SECRET}", tmp_path, TIMEOUT)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_replaces_the_one_before(tmp_path: Path):
+    answers = always(Answer(b"old"), Answer(CSV))
+    with serving(lambda request: next(answers)) as server:
+        for _ in range(2):
+            found = download(f"{server.url}/nps.csv", tmp_path, TIMEOUT)
+
+    assert found.read_bytes() == CSV

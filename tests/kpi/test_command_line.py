@@ -1,0 +1,397 @@
+"""The command line: data on stdout, words on stderr, and an exit code that scripts can rely on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from kpi.__main__ import PROJECT, app
+
+VOCABULARY = """\
+version: 1
+calendar: {timezone: Europe/Berlin}
+dimensions:
+  region: {label: Region, definition: Where the customer is billed.}
+  segment: {label: Segment, definition: Who buys.}
+tables:
+  surveys: {row: one answer, time: answered_at, by: [region, segment]}
+outcomes:
+  liked: {label: Customers like us, definition: So., owners: {it: Platform, business: Care}}
+metrics:
+  answers:
+    label: Answers
+    definition: How many customers answered.
+    side: business
+    outcome: liked
+    owners: {it: Platform, business: Care}
+    value: count(*) from surveys
+    good: up
+  nps:
+    label: Net promoter score
+    definition: Promoters minus detractors.
+    side: business
+    outcome: liked
+    owners: {it: Platform, business: Care}
+    value: 100 * (count_if(score >= 9) - count_if(score <= 6)) / count(score) from surveys
+    unit: points
+    good: up
+"""
+USER_OF_NPS = """\
+  doubled:
+    label: Twice the net promoter score
+    definition: Two of them.
+    side: business
+    outcome: liked
+    owners: {it: Platform, business: Care}
+    value: 2 * nps
+    good: up
+"""
+SOURCES = """\
+version: 1
+sources:
+  tool:
+    connector: file
+    path: answers.csv
+    into: surveys
+    mode: replace
+    every: 1 day
+"""
+ANSWERS = """\
+response_id,answered_at,score,region,segment
+r1,2026-01-05 10:00:00,9,EMEA,home
+r2,2026-01-20 10:00:00,6,EMEA,it's
+r3,2026-01-31 23:30:00,10,AMER,home
+r4,2026-03-03 10:00:00,,,home
+r5,2026-03-04 10:00:00,10,AMER,home
+r6,2026-03-05 10:00:00,9,AMER,home
+r7,2026-03-06 10:00:00,8,AMER,home
+"""
+
+
+def write_home(folder: Path) -> Path:
+    """A home folder with one source that has not been asked yet."""
+    (folder / "metrics.yaml").write_text(VOCABULARY)
+    (folder / "sources.yaml").write_text(SOURCES)
+    (folder / "answers.csv").write_text(ANSWERS)
+    return folder
+
+
+def kpi(home: Path, *words: str) -> Result:
+    """One command in this home folder."""
+    return CliRunner().invoke(app, ["--home", str(home), *words])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with an edition; tests only read it."""
+    folder = write_home(tmp_path_factory.mktemp("home"))
+    assert kpi(folder, "refresh").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A home folder without an edition."""
+    return write_home(tmp_path)
+
+
+def objects(home: Path, *words: str) -> list[dict[str, Any]]:
+    """The answer to a query as a program reads it."""
+    result = kpi(home, "query", *words, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+# --- query --------------------------------------------------------------------------------------
+
+
+def test_json_is_a_list_of_objects_with_unrounded_values_and_null_where_unknown(
+    home: Path,
+) -> None:
+    found = objects(home, "nps", "answers", "--to", "2026-04-01")
+
+    # The third answer came after midnight in Berlin: it belongs to February.
+    assert found == [
+        {"metric": "nps", "period": "2026-01-01", "value": 0.0, "n": 2, "complete": False},
+        {"metric": "answers", "period": "2026-01-01", "value": 2, "n": 2, "complete": False},
+        {"metric": "nps", "period": "2026-02-01", "value": 100.0, "n": 1, "complete": True},
+        {"metric": "answers", "period": "2026-02-01", "value": 1, "n": 1, "complete": True},
+        {"metric": "nps", "period": "2026-03-01", "value": 200 / 3, "n": 3, "complete": True},
+        {"metric": "answers", "period": "2026-03-01", "value": 4, "n": 4, "complete": True},
+    ]
+
+
+def test_an_empty_month_is_null_for_a_share_and_0_for_a_count(home: Path) -> None:
+    april = objects(home, "nps", "answers", "--from", "2026-04-01", "--to", "2026-05-01")
+
+    assert [cell["value"] for cell in april] == [None, 0]
+
+
+def test_a_total_has_the_period_null(home: Path) -> None:
+    (cell,) = objects(home, "answers", "--grain", "total")
+
+    assert (cell["period"], cell["value"]) == (None, 7)
+
+
+def test_a_breakdown_has_each_dimension_as_asked_and_null_for_no_key(home: Path) -> None:
+    found = objects(home, "answers", "--grain", "total", "--by", "segment", "--by", "region")
+
+    columns = ["metric", "period", "segment", "region", "value", "n", "complete"]
+    assert all(list(cell) == columns for cell in found)
+    assert [(cell["segment"], cell["region"], cell["value"]) for cell in found] == [
+        ("home", "AMER", 4),
+        ("home", "EMEA", 1),
+        ("home", None, 1),
+        ("it's", "EMEA", 1),
+    ]
+
+
+def test_filters_hold_together(home: Path) -> None:
+    where = ["--where", "region = 'EMEA'", "--where", "segment in ('it''s')"]
+
+    (cell,) = objects(home, "answers", "--grain", "total", *where)
+
+    assert cell["value"] == 1
+
+
+def test_from_is_part_of_the_range_and_to_is_not(home: Path) -> None:
+    range_ = ["--from", "2026-03-03", "--to", "2026-03-05"]
+
+    found = objects(home, "answers", "--grain", "day", *range_)
+
+    assert [cell["period"] for cell in found] == ["2026-03-03", "2026-03-04"]
+
+
+def test_a_metric_or_dimension_named_twice_is_answered_once(home: Path) -> None:
+    words = ["answers", "answers", "--by", "region", "--by", "region", "--grain", "total"]
+
+    assert len(objects(home, *words)) == 3
+
+
+def test_csv_has_a_header_and_nothing_where_unknown(home: Path) -> None:
+    words = ["nps", "--by", "region", "--from", "2026-03-01", "--to", "2026-04-01"]
+
+    result = kpi(home, "query", *words, "--format", "csv")
+
+    assert list(csv.reader(io.StringIO(result.stdout))) == [
+        ["metric", "period", "region", "value", "n", "complete"],
+        ["nps", "2026-03-01", "AMER", str(200 / 3), "3", "true"],
+        ["nps", "2026-03-01", "", "", "0", "true"],
+    ]
+
+
+def test_a_table_is_for_people(home: Path) -> None:
+    result = kpi(home, "query", "nps", "answers", "--from", "2026-03-01", "--to", "2026-05-01")
+
+    assert result.stdout.splitlines() == [
+        "metric   period        value  n  complete",
+        "nps      2026-03-01  66.6667  3  yes",
+        "answers  2026-03-01        4  4  yes",
+        "nps      2026-04-01        —  0  yes",
+        "answers  2026-04-01        0  0  yes",
+    ]
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_an_answer_is_alone_on_stdout(home: Path, form: str) -> None:
+    result = kpi(home, "query", "answers", "--format", form)
+
+    assert result.exit_code == 0
+    assert result.stdout
+    assert result.stderr == ""
+
+
+def test_a_deprecated_metric_is_answered_and_named_on_stderr(home: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(home, tmp_path / "deprecated")
+    text = VOCABULARY.replace("    unit: points\n", "    deprecated: answers\n")
+    (folder / "metrics.yaml").write_text(text + USER_OF_NPS)
+    assert kpi(folder, "refresh", "--no-pull").exit_code == 0
+
+    answered, checked = kpi(folder, "query", "nps", "answers"), kpi(folder, "check")
+
+    assert answered.exit_code == checked.exit_code == 0
+    assert answered.stderr == "'nps' is deprecated. Use 'answers' instead.\n"
+    assert (
+        "'nps' is deprecated, but doubled still uses it. Use 'answers' instead." in checked.stderr
+    )
+
+
+def test_sql_prints_the_statement_instead(home: Path) -> None:
+    result = kpi(home, "query", "answers", "--where", "region = 'EMEA'", "--sql")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("WITH periods AS (")
+    assert 'FROM main."surveys"' in result.stdout
+    assert "EMEA" not in result.stdout.partition("WITH")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["answer"], "There is no metric 'answer'. Did you mean 'answers'?"),
+        (["answers", "--grain", "weak"], "There is no grain 'weak'. Did you mean 'week'?"),
+        (["answers", "--by", "regoin"], "There is no dimension 'regoin'. Did you mean 'region'?"),
+        (["answers", "--where", "regoin = 'x'"], "There is no dimension 'regoin'. Did you mean"),
+        (["answers", "--where", "region"], "a filter must be a condition."),
+        (["answers", "--where", "region = 'x"], "a quote is not closed. Close it."),
+        (["answers", "--where", "region = (select 1)"], "a subquery cannot stand"),
+        (["answers", "--from", "2026-03-01", "--to", "2026-02-01"], "before it has begun"),
+        (["answers", "--from", "1950-01-01"], "The calendar reaches from 1970-01-01"),
+        (["answers", "--from", "soon"], "soon"),
+        (["answers", "--format", "xml"], "xml"),
+        (["answers", "--gain", "day"], "--grain"),
+        ([], "METRIC"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_words_and_exit_code_2(
+    home: Path, words: list[str], expected: str
+) -> None:
+    result = kpi(home, "query", *words)
+
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert result.stdout == ""
+
+
+def test_everything_wrong_with_a_question_is_told_at_once(home: Path) -> None:
+    result = kpi(home, "query", "answer", "nsp", "--by", "regoin")
+
+    assert len(result.stderr.splitlines()) == 3
+
+
+@pytest.mark.parametrize("words", [["query", "answers"], ["sources"]])
+def test_without_an_edition_the_exit_code_is_1_and_the_way_is_told(
+    fresh: Path, words: list[str]
+) -> None:
+    result = kpi(fresh, *words)
+
+    assert result.exit_code == 1
+    assert "Run `python -m kpi refresh`." in result.stderr
+    assert result.stdout == ""
+
+
+# --- refresh, sources ---------------------------------------------------------------------------
+
+
+def test_a_refresh_tells_what_it_does_on_stderr(fresh: Path) -> None:
+    result = kpi(fresh, "refresh")
+
+    assert result.exit_code == 0
+    assert "tool" in result.stderr
+    assert "Published edition 1" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_refresh_of_an_unknown_source_is_wrong_use(fresh: Path) -> None:
+    result = kpi(fresh, "refresh", "tol")
+
+    assert result.exit_code == 2
+    assert "There is no source 'tol' in sources.yaml. Did you mean 'tool'?" in result.stderr
+
+
+def test_a_refresh_that_cannot_reach_a_source_exits_with_1_and_still_publishes(
+    fresh: Path,
+) -> None:
+    (fresh / "answers.csv").unlink()
+
+    result = kpi(fresh, "refresh")
+
+    assert result.exit_code == 1
+    assert "answers.csv" in result.stderr
+    assert "Published edition 1" in result.stderr
+
+
+def test_a_refresh_with_a_mistake_in_a_file_exits_with_2(fresh: Path) -> None:
+    (fresh / "metrics.yaml").write_text(VOCABULARY.replace("good: up", "god: up"))
+
+    result = kpi(fresh, "refresh")
+
+    assert result.exit_code == 2
+    assert "unknown key 'god'. Did you mean 'good'?" in result.stderr
+    assert not (fresh / "data" / "editions").exists()
+
+
+def test_sources_tells_what_each_one_brought(home: Path) -> None:
+    header, line = kpi(home, "sources").stdout.splitlines()
+
+    assert header.split()[:5] == ["source", "system", "freshness", "age", "rows"]
+    assert line.startswith("tool ")
+    assert " 7 " in line
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def test_a_check_that_finds_nothing_exits_with_0(home: Path) -> None:
+    result = kpi(home, "check")
+
+    assert result.exit_code == 0
+    assert result.stderr == "Checked 2 metrics, 1 outcome, 1 source.\n"
+
+
+def test_a_check_tells_every_mistake_with_its_place_and_exits_with_2(fresh: Path) -> None:
+    wrong = VOCABULARY.replace("count(*) from surveys", "summ(score) from surveys")
+    (fresh / "metrics.yaml").write_text(wrong.replace("side: business", "side: sales", 1))
+
+    result = kpi(fresh, "check")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-3:] == [
+        "metrics.yaml:14:11: 'side' must be 'it', 'business' or 'joint', not 'sales'.",
+        "metrics.yaml:17:12: there is no function 'summ'. Did you mean 'sum'?",
+        "2 mistakes.",
+    ]
+
+
+def test_a_check_holds_the_file_against_the_facts(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "data").symlink_to(home / "data")
+    (copy / "sources.yaml").write_text(SOURCES)
+    (copy / "metrics.yaml").write_text(VOCABULARY.replace("score >= 9", "scoer >= 9"))
+
+    result = kpi(copy, "check")
+
+    assert result.exit_code == 2
+    assert "metrics.yaml:25:28: 'surveys' has no column 'scoer'." in result.stderr
+
+
+# --- the command itself -------------------------------------------------------------------------
+
+
+def test_a_home_folder_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    result = kpi(tmp_path / "nowhere", "check")
+
+    assert result.exit_code == 2
+    assert "nowhere" in re.sub(r"[\s│]", "", result.stderr)
+
+
+def test_an_unknown_command_is_wrong_use(home: Path) -> None:
+    result = kpi(home, "qery")
+
+    assert result.exit_code == 2
+    assert "query" in result.stderr
+
+
+def test_the_home_folder_can_be_named_by_the_environment(home: Path) -> None:
+    command = [sys.executable, "-m", "kpi", "query", "answers", "--grain", "total"]
+    environment = {**os.environ, "KPI_HOME": str(home)}
+
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1].split()[:3] == ["answers", "—", "7"]

@@ -1,0 +1,114 @@
+"""Numbers and ages look the same on every screen and in the terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpi import formats
+from kpi.vocabulary import Metric, load_vocabulary
+from tests.kpi.memory import vocabulary_text
+
+
+def metric(**given: Any) -> Metric:
+    """A metric with these keys."""
+    text = vocabulary_text(
+        {"m": {"value": "count(*) from t", **given}}, tables={"t": {"time": "at_utc"}}
+    )
+    return load_vocabulary(text).metrics["m"]
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "expected"),
+    [
+        (0, 0, "0"),
+        (1234567.891, 0, "1,234,568"),
+        (1234.5, 2, "1,234.50"),
+        (-1234.5, 1, "−1,234.5"),
+        (999.999, 2, "1,000.00"),
+        (0.05, 2, "0.05"),
+        (None, 2, "—"),
+    ],
+)
+def test_a_number_has_separators_decimals_and_a_real_minus(
+    value: float | None, places: int, expected: str
+) -> None:
+    assert formats.number(value, places) == expected
+
+
+@pytest.mark.parametrize(("value", "places"), [(-0.004, 2), (-0.0, 0), (-0.4, 0), (0.0, 3)])
+def test_what_rounds_to_nothing_has_no_sign(value: float, places: int) -> None:
+    assert formats.number(value, places).strip("0.") == ""
+    assert formats.number(value, places, sign=True).strip("0.") == ""
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3.2, "+3.2"), (-3.2, "−3.2"), (0, "0.0")])
+def test_a_difference_shows_its_sign(value: float, expected: str) -> None:
+    assert formats.number(value, 1, sign=True) == expected
+
+
+@given(st.floats(-1e12, 1e12), st.integers(0, 6))
+def test_a_shown_number_is_the_rounded_number(value: float, places: int) -> None:
+    shown = formats.number(value, places)
+
+    assert float(shown.replace("−", "-").replace(",", "")) == pytest.approx(
+        round(value, places), abs=10**-places / 1000
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "decimals", "expected"),
+    [
+        ("EUR", None, "1,235 €"),
+        ("USD", 2, "1,234.57 $"),
+        ("%", None, "1,234.6 %"),
+        ("hours", None, "1,234.6 h"),
+        ("minutes", None, "1,235 min"),
+        ("days", None, "1,234.6 d"),
+        ("days", 0, "1,235 d"),
+        ("points", None, "1,235 pts"),
+        ("count", None, "1,235"),
+        ("", None, "1,234.6"),
+        ("ms", 0, "1,235 ms"),
+        ("kWh", None, "1,234.6 kWh"),
+    ],
+)
+def test_a_number_stands_with_its_unit_and_the_decimals_that_suit_it(
+    unit: str, decimals: int | None, expected: str
+) -> None:
+    described = {"unit": unit} if decimals is None else {"unit": unit, "decimals": decimals}
+
+    assert formats.with_unit(metric(**described), 1234.567) == expected
+
+
+def test_an_unknown_number_has_no_unit() -> None:
+    assert formats.with_unit(metric(unit="EUR"), None) == "—"
+
+
+@pytest.mark.parametrize(("good", "expected"), [("up", "≥ 99.90"), ("down", "≤ 99.90")])
+def test_a_target_shows_its_direction(good: str, expected: str) -> None:
+    assert formats.target(metric(good=good, unit="%", decimals=2), 99.9) == expected
+
+
+def test_no_target_is_a_dash() -> None:
+    assert formats.target(metric(), None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        (dt.timedelta(seconds=-5), "0 min"),
+        (dt.timedelta(seconds=59), "0 min"),
+        (dt.timedelta(minutes=59, seconds=59), "59 min"),
+        (dt.timedelta(minutes=60), "1 h"),
+        (dt.timedelta(hours=47, minutes=59), "47 h"),
+        (dt.timedelta(hours=48), "2 d"),
+        (dt.timedelta(days=400), "400 d"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(span: dt.timedelta, expected: str) -> None:
+    assert formats.age(span) == expected

@@ -1,0 +1,357 @@
+"""YAML is read by version 1.2, and every mistake is told with its place."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
+
+from kpi.yaml_text import (
+    Document,
+    Place,
+    Problem,
+    Refused,
+    check_model,
+    nearest,
+    read_yaml,
+)
+
+
+def told(document: Document) -> list[str]:
+    """The problems as a person reads them."""
+    return [str(problem) for problem in sorted(document.problems)]
+
+
+def at(text: str, place: Place) -> str:
+    """What stands at a place, to the end of its line."""
+    return text.split("\n")[place.line - 1][place.column - 1 :]
+
+
+@pytest.mark.parametrize("word", ["no", "NO", "yes", "on", "off", "1:30", "0o"])
+def test_words_that_older_yaml_reads_as_something_else_are_text(word: str) -> None:
+    document = read_yaml(f"region: {word}\n", "f")
+
+    assert document.value == {"region": word}
+
+
+def test_plain_values_keep_their_kinds() -> None:
+    document = read_yaml("{a: 1, b: 1.5, c: true, d: null, e: text, f: [1, x]}", "f")
+
+    assert document.value == {"a": 1, "b": 1.5, "c": True, "d": None, "e": "text", "f": [1, "x"]}
+
+
+def test_a_key_that_stands_twice_is_told_and_the_first_one_counts() -> None:
+    document = read_yaml("a: 1\nb: 2\na: 3\n", "f")
+
+    assert document.value == {"a": 1, "b": 2}
+    assert told(document) == [
+        "f:3:1: the key 'a' stands here a second time (first in line 1). Keep one of them."
+    ]
+
+
+def test_the_same_key_in_two_mappings_is_no_mistake() -> None:
+    document = read_yaml("a: {x: 1}\nb: {x: 2}\n", "f")
+
+    assert document.problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: 1\n b: 2\n", "f:2:3"),
+        ("a:\n\tb: 1\n", "f:2:1"),
+        ("a: [1, 2\nb: 3\n", "f:2:2"),
+        ("a: 'x\n", "f:2:1"),
+        ("a: x: y\n", "f:1:5"),
+        ("a: 1\n---\nb: 2\n", "f:2:1"),
+        ("a: *x\n", "f:1:4"),
+    ],
+)
+def test_what_is_not_yaml_is_told_at_its_place(text: str, place: str) -> None:
+    document = read_yaml(text, "f")
+
+    assert document.value is None
+    assert told(document)[0].startswith(f"{place}: this is not YAML: ")
+
+
+def test_a_character_that_yaml_forbids_is_told_at_its_place() -> None:
+    document = read_yaml("a: 1\nbb: x\x07y\n", "f")
+
+    assert told(document) == [
+        "f:2:6: the character U+0007 cannot stand in YAML. Remove it; an editor may hide it."
+    ]
+
+
+def test_a_tag_is_no_kind_of_value() -> None:
+    document = read_yaml("a: !!python/name:os.system x\n", "f")
+
+    assert told(document)[0].startswith("f:1:4: 'tag:yaml.org,2002:python/name:os.system'")
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "2026-02-30", "!!int x"])
+def test_a_value_that_cannot_be_read_is_told_and_the_rest_is_read(value: str) -> None:
+    document = read_yaml(f"a: {value}\nb: 2\n", "f")
+
+    assert len(document.problems) == 1
+    assert document.problems[0].place == Place(1, 4)
+    assert document.value["b"] == 2
+
+
+def test_an_alias_may_stand_for_what_was_written_before() -> None:
+    document = read_yaml("a: &owners {it: A}\nb: *owners\n", "f")
+
+    assert document.value == {"a": {"it": "A"}, "b": {"it": "A"}}
+    assert document.problems == []
+
+
+def test_an_alias_inside_what_it_stands_for_is_told() -> None:
+    document = read_yaml("a: &x\n  b: [1, *x]\n", "f")
+
+    assert len(document.problems) == 1
+    assert "stands inside what it stands for" in told(document)[0]
+
+
+# --- places -------------------------------------------------------------------------------------
+
+
+def test_a_place_is_that_of_the_value_or_of_its_key() -> None:
+    document = read_yaml("a:\n  b: [x,  y]\n", "f")
+
+    assert document.place(("a", "b", 1)) == Place(2, 11)
+    assert document.key_place(("a", "b")) == Place(2, 3)
+
+
+def test_what_is_absent_is_placed_at_what_would_hold_it() -> None:
+    document = read_yaml("a:\n  b: 1\n", "f")
+
+    assert document.place(("a", "missing", "deeper")) == Place(2, 3)
+    assert document.key_place(("a", "missing", "deeper")) == Place(1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: one foo bar\n",
+        "a: one\n  foo bar\n",
+        "a: one\n\n  foo bar\n",
+        "a:\n  one foo\n",
+        "a:   # foo is a comment\n  one foo\n",
+        "a: 'one foo'\n",
+        "a: 'it''s foo'\n",
+        "a: '''one'' foo'\n",
+        "a: 'one\n  foo'\n",
+        'a: "one foo"\n',
+        'a: "\\"one\\" foo"\n',
+        'a: "one \\\n  foo"\n',
+        'a: "on\\x65 foo"\n',
+        'a: "\\u00e9 \\U0001F600 foo"\n',
+        'a: "one\\tfoo"\n',
+        'a: "f\\"f foo"\n',
+        "a: |\n  one\n  foo\n",
+        "a: |-  # foo is a comment\n  one\n  foo",
+        "a: |2\n    one\n   foo\n",
+        "a: >-\n  one foo\n  two\n",
+        "a: >\n\n  one\n\n  foo\n",
+        "{a: one foo, b: 1}\n",
+        "{a: 'one foo', b: 1}\n",
+        "{b: 1,\n a: one\n  foo}\n",
+        "a: &foo one foo\n",
+        "a: !!str one foo\n",
+        "a: &x 'one foo'\n",
+        "a: !!str |\n  one foo\n",
+        "ä: 1\na: 😀 foo\n",
+    ],
+)
+def test_a_word_inside_a_value_is_placed_exactly(text: str) -> None:
+    document = read_yaml(text, "f")
+
+    place = document.place_in(("a",), document.value["a"].index("foo"))
+
+    assert at(text, place).startswith("foo")
+
+
+@pytest.mark.parametrize("style", ["single", "double", "literal", "folded"])
+@given(value=st.text("ab1'\"\\ \n(){}#:-é😀t", min_size=1, max_size=30))
+@example(value="'' ''")
+@example(value='\\" \\\\ t')
+def test_every_character_of_a_value_is_placed_exactly(style: str, value: str) -> None:
+    indented = value.replace("\n", "\n  ")
+    text = {
+        "single": "a: '" + value.replace("'", "''").replace("\n", "\n\n  ") + "'\n",
+        "double": f"a: {json.dumps(value)}\n",
+        "literal": f"a: |2-\n  {indented}\n",
+        "folded": f"a: >2-\n  {indented}\n",
+    }[style]
+    document = read_yaml(text, "f")
+    read = document.value["a"]
+
+    for offset, character in enumerate(read):
+        if not character.isspace():
+            written = at(text, document.place_in(("a",), offset))
+            if style == "double" and written[0] == "\\":
+                end = {"u": 12 if character > "\uffff" else 6}.get(written[1], 2)
+                written = json.loads(f'"{written[:end]}"')
+            assert written[0] == character
+
+
+@pytest.mark.parametrize(
+    ("key", "lines"),
+    [
+        ("block", "block:  # about it\n  x: 1\n  y: >-\n    long\n    text"),
+        ("list", "list:\n  - 1\n  - 2"),
+        ("flow", "flow: {x: 1,\n    y: 2}  # end"),
+        ("empty", "empty:\n  x:"),
+        ("last", "last: 1"),
+    ],
+)
+def test_the_lines_of_an_entry_end_where_it_ends(key: str, lines: str) -> None:
+    text = (
+        "all:\n"
+        "  # before\n"
+        "  block:  # about it\n    x: 1\n    y: >-\n      long\n      text\n\n"
+        "  # between\n"
+        "  list:\n    - 1\n    - 2\n"
+        "  flow: {x: 1,\n      y: 2}  # end\n"
+        "  empty:\n    x:\n\n"
+        "  last: 1\n\n\n# after\n"
+    )
+
+    assert read_yaml(text, "f").lines(("all", key)) == lines
+
+
+# --- comments that cut a text -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("a: count(*) from t where x = 'no #1'\n", 33),
+        ('a: x = "a #1"\n', 10),
+        ("a: count_if(x # y)\n", 14),
+    ],
+)
+def test_a_comment_that_cuts_a_text_off_is_told(text: str, column: int) -> None:
+    document = read_yaml(text, "f")
+
+    assert told(document) == [
+        f"f:1:{column}: ' #' begins a comment here and cuts the text off. "
+        "Put the whole text in double quotes."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: count(*) from t  # all of them\n", "a: 'x #1'\n", "a: x#1\n", 'a: "(" # open\n'],
+)
+def test_a_comment_behind_a_whole_text_is_no_mistake(text: str) -> None:
+    assert read_yaml(text, "f").problems == []
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    it: str
+    business: str
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    owners: Inner | None = None
+    side: Literal["it", "business"] = "it"
+    words: list[str] = []
+    by_name: dict[str, Inner] = {}
+    places: Annotated[int, Field(ge=0)] = 0
+    since: str = Field(default="", alias="from")
+
+
+def check(text: str) -> list[str]:
+    document = read_yaml(text, "f")
+    check_model(document, Outer, document.value)
+    return told(document)
+
+
+def test_a_value_that_fits_becomes_the_model() -> None:
+    document = read_yaml("owners: {it: A, business: B}\nfrom: x\n", "f")
+
+    checked = check_model(document, Outer, document.value)
+
+    assert checked == Outer(**{"owners": Inner(it="A", business="B"), "from": "x"})
+    assert document.problems == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sied: it\n", "f:1:1: unknown key 'sied'. Did you mean 'side'?"),
+        ("form: x\n", "f:1:1: unknown key 'form'. Did you mean 'from'?"),
+        (
+            "zzz: 1\n",
+            "f:1:1: unknown key 'zzz'. Known keys: owners, side, words, by_name, places, from.",
+        ),
+        (
+            "owners: {it: A, business: B, busines: C}\n",
+            "f:1:30: unknown key 'busines'. Did you mean 'business'?",
+        ),
+        ("owners:\n  it: A\n", "f:1:1: 'business' is missing."),
+        ("owners: {it: 1, business: B}\n", "f:1:14: 'it' must be text."),
+        ("by_name: {x: {it: A}}\n", "f:1:11: 'business' is missing."),
+        ("side: IT\n", "f:1:7: 'side' must be 'it' or 'business', not 'IT'. Did you mean 'it'?"),
+        ("words: [a, 2]\n", "f:1:12: 'words' (item 2) must be text."),
+        ("words: a\n", "f:1:8: 'words' must be a list."),
+        ("places: 1.5\n", "f:1:9: 'places' must be a whole number."),
+        ("places: -1\n", "f:1:9: 'places' must be greater than or equal to 0."),
+    ],
+)
+def test_what_does_not_fit_a_model_is_told_at_its_place(text: str, expected: str) -> None:
+    assert check(text) == [expected]
+
+
+def test_everything_that_does_not_fit_is_told_at_once() -> None:
+    assert len(check("sied: it\nplaces: x\nwords: [1]\nowners: {it: A}\n")) == 4
+
+
+@pytest.mark.parametrize(("text", "place"), [("- a\n", "f:1:1"), ("text\n", "f:1:1")])
+def test_a_model_needs_a_mapping(text: str, place: str) -> None:
+    assert check(text)[0].startswith(f"{place}: here a mapping is expected. Keys it may have: ")
+
+
+def test_a_key_with_nothing_behind_it_is_placed_at_the_key() -> None:
+    document = read_yaml("a: 1\nowners:\n\n\nb: 2\n", "f")
+
+    check_model(document, Inner, document.value["owners"], ("owners",))
+
+    assert document.problems[0].place == Place(2, 1)
+
+
+# --- problems -----------------------------------------------------------------------------------
+
+
+def test_refused_tells_each_problem_once_in_the_order_of_the_file() -> None:
+    first = Problem("f", Place(2, 9), "b.", "Mend it.")
+    second = Problem("f", Place(10, 1), "a.")
+
+    refused = Refused([second, first, second])
+
+    assert str(refused) == "f:2:9: b. Mend it.\nf:10:1: a."
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("servic", "Did you mean 'service'?"),
+        ("SERVICE", "Did you mean 'service'?"),
+        ("service", ""),
+        ("qqq", ""),
+        (7, ""),
+    ],
+)
+def test_the_nearest_known_name_is_offered_where_one_is_near(word: object, expected: str) -> None:
+    assert nearest(word, ["region", "service", "team"]) == expected

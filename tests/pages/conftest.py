@@ -1,0 +1,34 @@
+"""The company of the pages' tests, at its own time."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pages.parts import frame
+from tests.pages.company import NOON, company
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder which the dashboard reads, on a Tuesday at noon."""
+    monkeypatch.setenv("KPI_HOME", str(tmp_path))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The company's home folder, built once."""
+    folder = tmp_path_factory.mktemp("company")
+    company(folder)
+    return folder
+
+
+@pytest.fixture
+def published(home: Path, built: Path) -> Path:
+    """A home folder with the company's first edition, which a test may change."""
+    shutil.copytree(built, home, dirs_exist_ok=True)
+    return home

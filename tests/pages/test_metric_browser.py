@@ -1,0 +1,165 @@
+"""What only a browser shows of a metric: links within the page, the chart, downloads, width."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, expect
+
+from tests.pages.branches import EVIL, branches
+from tests.pages.served import chromium, served, settled
+
+pytestmark = pytest.mark.browser
+
+TABS = ("over-time", "breakdown", "definition", "rows")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dashboard that shows the branches as of today."""
+    home = tmp_path_factory.mktemp("branches")
+    branches(home, dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0))
+    with served(home) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page of the size that the dashboard is made for."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=address)
+    yield context.new_page()
+    context.close()
+
+
+def opened(page: Page, path: str) -> None:
+    page.goto(path)
+    settled(page)
+
+
+def test_the_first_visitor_of_a_fresh_dashboard_may_come_by_a_deep_link(page: Page) -> None:
+    opened(page, "/metric?m=takings")
+
+    expect(page.get_by_test_id("stTopNavLink").first).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_have_count(0)
+
+
+def test_a_part_opens_its_rows_in_the_next_tab(page: Page) -> None:
+    opened(page, "/metric?m=takings&tab=breakdown")
+
+    page.locator(".parts").get_by_role("link", name="North").click()
+
+    expect(page.get_by_role("tab", name="Rows")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("p", has_text="behind")).to_contain_text("branch")
+    assert "where-branch=North" in page.url
+
+
+def test_a_tab_is_part_of_the_address_and_of_going_back(page: Page) -> None:
+    opened(page, "/metric?m=takings")
+    page.get_by_role("tab", name="Definition").click()
+    page.wait_for_url(re.compile("tab=definition"))
+    expect(page.locator(".lineage")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.get_by_role("tab", name="Week by week")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+
+
+def test_the_chart_fills_its_width_and_names_its_lines(page: Page) -> None:
+    opened(page, "/metric?m=returned")
+    wide = (
+        "document.querySelector('.js-plotly-plot .main-svg')?.getBoundingClientRect().width > 1300"
+    )
+
+    page.wait_for_function(wide, timeout=30_000)
+
+    expect(page.locator(".js-plotly-plot")).to_contain_text("average")
+
+
+def test_a_download_holds_exactly_the_rows_that_are_counted(page: Page, tmp_path: Path) -> None:
+    opened(page, "/metric?m=sales&tab=rows&period=quarter&where-branch=North")
+    counted = page.locator("p", has_text="behind").inner_text()
+
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Download").click()
+    begun.value.save_as(tmp_path / "rows.csv")
+
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == int(counted.split()[0])
+    assert {row["branch"] for row in rows} == {"North"}
+
+
+def test_pages_of_rows_are_turned(page: Page) -> None:
+    opened(page, "/metric?m=sales&tab=rows&period=quarter")
+    first = page.locator(".rows tbody tr").first.inner_text()
+
+    page.get_by_role("button", name="Next page").click()
+
+    page.wait_for_url(re.compile("rows-page=2"))
+    expect(page.locator(".rows tbody tr").first).not_to_have_text(first)
+
+
+def test_typing_finds_without_a_key_to_press(page: Page) -> None:
+    opened(page, "/vocabulary")
+
+    page.get_by_label("Search").fill("RMA")
+
+    expect(page.locator(".entry")).to_have_count(1)
+    page.wait_for_url(re.compile(r"\?q=RMA"))
+
+
+def test_an_entry_opens_in_place_and_can_be_linked_to(page: Page) -> None:
+    opened(page, "/vocabulary")
+    page.locator(".entry summary", has_text="Takings").click()
+
+    page.get_by_role("link", name="Link to this entry").click()
+
+    page.wait_for_url(re.compile(r"\?open=takings$"))
+    expect(page.locator(".entry[open]")).to_contain_text("What customers paid.")
+
+
+@pytest.mark.parametrize("width", [390, 834])
+@pytest.mark.parametrize(
+    "path", [*(f"/metric?m=takings&tab={tab}" for tab in TABS), "/vocabulary?open=footfall"]
+)
+def test_nothing_overflows_sideways_on_a_narrow_screen(
+    browser: Browser, address: str, path: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 844}, base_url=address)
+    page = context.new_page()
+    opened(page, path)
+    page.wait_for_timeout(500)
+
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_hostile_text_makes_no_element(page: Page, tab: str) -> None:
+    struck: list[str] = []
+
+    def strike(dialog: Dialog) -> None:
+        struck.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", strike)
+
+    opened(page, f"/metric?m=footfall&tab={tab}")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text(EVIL)
+    assert page.locator("img[src=x]").count() == 0
+    assert struck == []

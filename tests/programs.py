@@ -1,0 +1,30 @@
+"""Finds the real servers and browsers that some tests need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Debian keeps PostgreSQL's server programs out of PATH; macOS keeps Chrome in its applications.
+_ELSEWHERE = (
+    *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
+    Path("/Applications/Google Chrome.app/Contents/MacOS"),
+)
+
+
+def program(*names: str, package: str) -> str:
+    """The path of the first of these programs; without any, fails in CI and skips on a laptop."""
+    for name in names:
+        found = shutil.which(name)
+        if found:
+            return found
+        for folder in _ELSEWHERE:
+            if os.access(folder / name, os.X_OK):
+                return str(folder / name)
+    reason = f"needs {names[0]}: install the package {package} (see docs/development.md)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

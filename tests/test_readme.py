@@ -1,0 +1,75 @@
+"""The README and the documentation say what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kpi import sources
+from kpi.__main__ import app
+from kpi.allowlist import AGGREGATES, SCALARS
+from kpi.vocabulary import load_vocabulary
+
+PROJECT = Path(__file__).parents[1]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+METRICS = (PROJECT / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_both_commands_before_anything_else():
+    first_screen = "\n".join(README.splitlines()[:20])
+
+    assert "make run" in first_screen
+    assert "make test" in first_screen
+
+
+def test_the_readme_is_one_page():
+    assert len(README.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path):
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists(page: Path):
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    named = set(re.findall(r"python -m kpi (?:--home \S+ )?([a-z]+)", page.read_text("utf-8")))
+
+    assert named <= commands
+
+
+def test_the_readme_links_every_connector():
+    linked = set(re.findall(r"\[(\w+)\]\(docs/\w+\.md\)", README))
+
+    assert set(sources.connector_names()) <= linked
+
+
+def test_the_entry_in_the_readme_is_a_whole_metric():
+    entry = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert entry is not None
+    metrics = (PROJECT / "metrics.yaml").read_text(encoding="utf-8")
+    lines = [line.removeprefix("   ") for line in entry[1].splitlines()]
+
+    vocabulary = load_vocabulary(metrics + "\n" + "\n".join(lines) + "\n")
+
+    assert "deployments_per_week" in vocabulary.metrics
+
+
+def test_the_analysts_page_lists_every_function_of_a_value():
+    assert [name for name in (*AGGREGATES, *SCALARS) if name not in METRICS] == []
+
+
+def test_every_command_explains_itself():
+    for command in app.registered_commands:
+        result = CliRunner().invoke(app, [command.callback.__name__, "--help"])
+
+        assert result.exit_code == 0
+        assert "Usage" in result.output
