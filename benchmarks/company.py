@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from kpi.compiler import Facts
 from kpi.periods import GRAINS, days
-from kpi.vocabulary import Vocabulary, load_vocabulary
+from kpi.vocabulary import Vocabulary
+from kpi.vocabulary_file import load_vocabulary
 
 FIRST = dt.date(2023, 1, 1)
 LAST = dt.date(2025, 12, 31)

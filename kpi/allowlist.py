@@ -105,10 +105,20 @@ class Mistake:
 
 
 class ExpressionRefused(Exception):
-    """An expression outside the allow-list, with every mistake in it."""
+    """An expression outside the allow-list, with every mistake in it.
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+    `table` and `columns` are what it names all the same, where that much is understood.
+    """
+
+    def __init__(
+        self,
+        mistakes: Iterable[Mistake],
+        table: Name | None = None,
+        columns: Iterable[Name] = (),
+    ) -> None:
         self.mistakes = tuple(mistakes)
+        self.table = table
+        self.columns = tuple(columns)
         super().__init__(" ".join(f"{m.what}. {m.fix}".strip() for m in self.mistakes))
 
 
@@ -204,22 +214,28 @@ def check_aggregate(node: exp.Expr, mistakes: Mistakes) -> list[Name]:
 def check_row_expression(tree: exp.Expr, mistakes: Mistakes) -> tuple[Name, ...]:
     """Checks an expression over single rows (or metrics); returns the names it uses."""
     columns: list[Name] = []
-    for node in _walk(tree):
+
+    def visit(node: exp.Expr) -> None:
         if isinstance(node, exp.Column):
             if node.table:
                 mistakes.add(
                     node, f"'{node.sql()}' has a dot", "Columns are named without a table."
                 )
             columns.append(Name(node.name, mistakes.offset(node)))
-        elif aggregate_name(node):
+            return
+        if aggregate_name(node):
             mistakes.add(
                 node,
                 f"'{aggregate_name(node)}' cannot stand here",
                 "One aggregate cannot hold another, and a condition looks at single rows.",
             )
-            break
-        elif not check_node(node, mistakes):
-            break
+            return
+        # What a function of another name is given is known all the same.
+        if check_node(node, mistakes) or isinstance(node, exp.Anonymous):
+            for child in node.iter_expressions():
+                visit(child)
+
+    visit(tree)
     return tuple(columns)
 
 
@@ -289,18 +305,23 @@ def outermost_aggregates(tree: exp.Expr) -> Iterator[exp.Expr]:
         yield from outermost_aggregates(child)
 
 
-def outside_aggregates(tree: exp.Expr) -> Iterator[exp.Expr]:
+def check_outside_aggregates(tree: exp.Expr, mistakes: Mistakes) -> list[Name]:
+    """Checks what stands around the aggregates of a value; returns columns that it names."""
     if isinstance(tree, exp.Filter) or aggregate_name(tree):
-        return
-    yield tree
+        return []
     if isinstance(tree, exp.Column):
-        return
+        fix = f"For example: sum({tree.name})."
+        mistakes.add(tree, f"'{tree.name}' stands outside an aggregate", fix)
+        return []
+    columns: list[Name] = []
+    allowed = check_node(tree, mistakes)
     for child in tree.iter_expressions():
-        yield from outside_aggregates(child)
-
-
-def _walk(tree: exp.Expr) -> Iterator[exp.Expr]:
-    return tree.walk(prune=lambda node: isinstance(node, exp.Column))
+        if allowed or next(outermost_aggregates(child), None) is not None:
+            columns += check_outside_aggregates(child, mistakes)
+        elif isinstance(tree, exp.Anonymous):
+            # An aggregate that is misspelt has columns all the same.
+            columns += check_row_expression(child, mistakes)
+    return columns
 
 
 def aggregate_name(node: exp.Expr) -> str | None:

@@ -10,7 +10,8 @@ from kpi import sources as declared
 from kpi.editions import Edition, NoEdition, latest
 from kpi.fitting import against_facts, known_answer_problems
 from kpi.sources import Sources
-from kpi.vocabulary import Vocabulary, load_vocabulary
+from kpi.vocabulary import Vocabulary
+from kpi.vocabulary_file import VocabularyRefused, load_vocabulary
 from kpi.yaml_text import Place, Problem, Refused, nearest
 
 VOCABULARY = "metrics.yaml"
@@ -23,6 +24,11 @@ def check_home(home: Path) -> tuple[list[Problem], list[str]]:
     vocabulary = sources = None
     try:
         vocabulary = read_vocabulary(home)
+    except VocabularyRefused as refused:
+        problems += refused.problems
+        if refused.sound is not None:
+            # One look tells all: a misspelt key must not hide a misspelt column beside it.
+            problems += _misfits(refused.sound, edition)
     except Refused as refused:
         problems += refused.problems
     try:
@@ -33,15 +39,21 @@ def check_home(home: Path) -> tuple[list[Problem], list[str]]:
     if vocabulary is None:
         return sorted(problems), notes
     notes += _deprecated(vocabulary)
+    problems += _misfits(vocabulary, edition)
     if edition is None:
-        problems += known_answer_problems(vocabulary)
         notes.append("Columns are not checked: there are no facts yet. Run `kpi refresh` first.")
         return sorted(problems), notes
-    problems += against_facts(vocabulary, edition.columns, edition.query)
     if sources is not None:
         problems += _lookups_from_nowhere(vocabulary, sources, {*edition.columns})
     notes += _unfilled(vocabulary, edition)
     return sorted(problems), notes
+
+
+def _misfits(vocabulary: Vocabulary, edition: Edition | None) -> list[Problem]:
+    """What the vocabulary asks that the facts cannot give, as far as there are facts."""
+    if edition is None:
+        return known_answer_problems(vocabulary)
+    return against_facts(vocabulary, edition.columns, edition.query)
 
 
 def read_vocabulary(home: Path) -> Vocabulary:

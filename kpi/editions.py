@@ -18,7 +18,8 @@ from kpi import reports
 from kpi.compiler import Facts, QuestionRefused
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
 from kpi.restated import Key, Restated, read_log
-from kpi.vocabulary import Vocabulary, load_vocabulary
+from kpi.vocabulary import Vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused
 
 if TYPE_CHECKING:

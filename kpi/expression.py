@@ -28,11 +28,10 @@ from kpi.allowlist import (
     arguments_of,
     bare,
     check_aggregate,
-    check_node,
+    check_outside_aggregates,
     check_row_expression,
     is_plain_table,
     outermost_aggregates,
-    outside_aggregates,
 )
 from kpi.reach import Span, parse_span
 
@@ -154,6 +153,12 @@ def _value(text: str) -> FactValue | MetricValue:
             raise ExpressionRefused(mistakes.found)
         return _metric_value(projection, mistakes)
     return _fact_value(select, projection, mistakes)
+
+
+def columns_alone(table: Name, columns: tuple[Name, ...]) -> FactValue:
+    """What is left of a value that is not understood: the columns that it names in a table."""
+    rows = Aggregate("count", "count(*)", "*", None)
+    return FactValue(table, (rows,), Formula(_sql(_slot("a0"))), None, columns)
 
 
 def parse_condition(text: str, prefix: str = "w") -> Condition:
@@ -317,22 +322,17 @@ def _fact_value(select: exp.Select, projection: exp.Expr, mistakes: Mistakes) ->
     holder = exp.Paren(this=projection.copy())
     for node in outermost_aggregates(projection):
         columns += check_aggregate(node, mistakes)
-    for node in outside_aggregates(projection):
-        if isinstance(node, exp.Column):
-            mistakes.add(
-                node,
-                f"'{node.name}' stands outside an aggregate",
-                f"For example: sum({node.name}).",
-            )
-        elif not check_node(node, mistakes):
-            break
+    columns += check_outside_aggregates(projection, mistakes)
     if where is not None:
         before = len(mistakes.found)
         columns += check_row_expression(where.this, mistakes)
         understood = len(mistakes.found) == before
         if understood and not isinstance(bare(where.this), (*BOOLEANS, exp.Column)):
             mistakes.add(where.this, "'where' needs a condition", "For example: where x > 0.")
-    mistakes.raise_if_any()
+    start = table.this.meta.get("start", 0)
+    named = Name(table.name, max(start - mistakes.shift, 0))
+    if mistakes.found:
+        raise ExpressionRefused(mistakes.found, named, columns)
     aggregates = list(outermost_aggregates(holder.this))
     _not_too_many(len(aggregates))
     for index, node in enumerate(aggregates):
@@ -346,9 +346,8 @@ def _fact_value(select: exp.Select, projection: exp.Expr, mistakes: Mistakes) ->
         )
         raise ExpressionRefused(mistakes.found)
     condition = _sql(_row_sql(where.this.copy())) if where is not None else None
-    start = table.this.meta.get("start", 0)
     return FactValue(
-        table=Name(table.name, max(start - mistakes.shift, 0)),
+        table=named,
         aggregates=tuple(found),
         formula=Formula(_sql(_spelt_out(holder.this))),
         condition=condition,

@@ -122,9 +122,12 @@ class _Fitting:
 
     def _table(self, table: Table) -> None:
         path: yaml_text.Path = ("tables", table.name)
-        self._time(table.name, table.time, (*path, "time"))
+        if table.time:
+            self._time(table.name, table.time, (*path, "time"))
         for index, word in enumerate(table.by):
-            self._column(table.name, word, self.vocabulary.document.place((*path, "by", index)))
+            # A word that is declared nowhere is told as such.
+            if word in self.vocabulary.dimensions:
+                self._column(table.name, word, self.vocabulary.document.place((*path, "by", index)))
         for lookup in table.lookup:
             if lookup.table in self.columns:
                 self._lookup(table, lookup, (*path, "lookup", lookup.table))
@@ -132,6 +135,8 @@ class _Fitting:
     def _lookup(self, table: Table, lookup: Lookup, path: yaml_text.Path) -> None:
         own, others = self.columns[table.name], self.columns[lookup.table]
         for index, word in enumerate(lookup.by):
+            if word not in self.vocabulary.dimensions:
+                continue
             place = self.vocabulary.document.place((*path, "by", index))
             self._column(lookup.table, word, place)
             if word in own:

@@ -20,7 +20,7 @@ from kpi.editions import DatabaseError, NoEdition, Pointer
 from kpi.history import Publication
 from kpi.imprint import Declarations
 from kpi.known_answers import Failure
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
 

@@ -22,7 +22,7 @@ from kpi.pulling import Delivery, Puller
 from kpi.refresh_log import refresh_log
 from kpi.secrecy import Secrets
 from kpi.sources import Source, Sources
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.voice import TerminalVoice, Voice
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Problem, Refused, nearest

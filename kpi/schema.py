@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kpi.vocabulary import CALENDAR, FILE, NAME, RESERVED, SECTIONS, anchored
+from kpi.grammar import NAME, RESERVED, SECTIONS, CalendarEntry, FileEntry, anchored
 
 _DEFINED = "definitions"
 _TITLE = "The shared vocabulary: every number that both sides use, defined once"
@@ -26,10 +26,10 @@ def schema() -> dict[str, Any]:
     key that somebody has just begun.
     """
     defined: dict[str, Any] = {}
-    root = _described(FILE, defined)
+    root = _described(FileEntry, defined)
     properties = root["properties"]
     # Beside a reference draft 7 reads nothing else, and so would lose the description.
-    properties["calendar"]["allOf"] = [_reference(CALENDAR, defined)]
+    properties["calendar"]["allOf"] = [_reference(CalendarEntry, defined)]
     for section, model in SECTIONS.items():
         names: dict[str, Any] = {"pattern": anchored(NAME.pattern)}
         if section in ("dimensions", "metrics"):
@@ -82,4 +82,4 @@ def _tidied(node: Any) -> Any:
 
 
 def _plain_name(name: str) -> str:
-    return name.removeprefix("_").removesuffix("Entry").lower()
+    return name.removesuffix("Entry").lower()

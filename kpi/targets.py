@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kpi.periods import DAY, GRAINS, Calendar, Period, period_of
+from kpi.periods import DAY, GRAINS, Calendar, Period, parse_period, period_of
 from kpi.yaml_text import Document, Path, nearest
 
 _AMOUNT = r"([-+]?\d[\d_]*(?:\.\d+)?)"
 _FLOW = re.compile(rf"{_AMOUNT} per (\w+)")
-_FROM = re.compile(r"from (\d{4})-(\d{2})(?:-(\d{2}))?")
+_FROM = "from "
+# A period as `periods.parse_period` reads it.
+_PERIOD_SCHEMA = r"(FY)?\d{4}(-Q[1-4]|-W\d{2}|-\d{2}(-\d{2})?)?"
 _ONE_SCHEMA: Mapping[str, Any] = {
     "anyOf": [
         {"type": "number"},
@@ -28,7 +30,7 @@ TARGET_SCHEMA: dict[str, Any] = {
         {
             "type": "object",
             "minProperties": 1,
-            "propertyNames": {"pattern": f"^{_FROM.pattern}$"},
+            "propertyNames": {"pattern": f"^{_FROM}{_PERIOD_SCHEMA}$"},
             "additionalProperties": _ONE_SCHEMA,
         },
     ]
@@ -85,8 +87,8 @@ class Targets:
         return min(later, default=dt.date.max)
 
 
-def parse_targets(value: Any, path: Path, document: Document) -> Targets | None:
-    """Reads `99.9`, `98900 per week` or `{from 2026-07: ..., from 2026-10: ...}`."""
+def parse_targets(value: Any, path: Path, document: Document, calendar: Calendar) -> Targets | None:
+    """Reads `99.9`, `98900 per week` or `{from 2026-07: ..., from FY2026-Q3: ...}`."""
     if not isinstance(value, Mapping):
         step = _step(None, value, path, document)
         return Targets((step,)) if step else None
@@ -96,11 +98,10 @@ def parse_targets(value: Any, path: Path, document: Document) -> Targets | None:
             path, "there is no target in it.", "Write a number, or: from 2026-07: 99.9."
         )
     for key, target in value.items():
-        match = _FROM.fullmatch(str(key))
-        since = _date(match) if match else None
+        since = _since(str(key), calendar)
         if since is None:
             what = f"'{key}' is not a date to begin at."
-            fix = "Write: from 2026-07, or: from 2026-07-15."
+            fix = "Write: from 2026-07, from 2026-07-15, or: from FY2026-Q3."
             document.refuse((*path, key), what, fix, at_key=True)
             continue
         if since in [step.since for step in steps]:
@@ -133,8 +134,7 @@ def _step(since: dt.date | None, value: Any, path: Path, document: Document) -> 
     return Step(since, float(match[1].replace("_", "")), match[2])
 
 
-def _date(match: re.Match[str]) -> dt.date | None:
-    try:
-        return dt.date(int(match[1]), int(match[2]), int(match[3] or 1))
-    except ValueError:
-        return None
+def _since(key: str, calendar: Calendar) -> dt.date | None:
+    """The first day of the period that a key names."""
+    period = parse_period(calendar, key.removeprefix(_FROM)) if key.startswith(_FROM) else None
+    return period.start if period else None

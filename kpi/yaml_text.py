@@ -109,6 +109,17 @@ class Document:
             return self.place(path)
         return _character(self.text, node, offset)
 
+    def at(self, path: Path) -> Any:
+        """The plain value at this path, which must be there."""
+        found = self.value
+        for key in path:
+            found = found[key]
+        return found
+
+    def item(self, path: Path, index: int) -> Path:
+        """The path of an item of a list, or of what stands there alone instead of a list of one."""
+        return (*path, index) if isinstance(self.at(path), list) else path
+
     def lines(self, path: Path) -> str:
         """The lines of a key and its value, as they were written."""
         first = self.key_place(path).line - 1
@@ -176,21 +187,33 @@ def read_yaml(text: str, name: str) -> Document:
 
 
 def check_model(
-    document: Document, model: type[Model], value: object, path: Path = ()
+    document: Document,
+    model: type[Model],
+    value: object,
+    path: Path = (),
+    instead: Mapping[str, Any] | None = None,
 ) -> Model | None:
-    """The value at this path as a checked model, or None with every problem noted."""
+    """The value at this path as a checked model; where it has problems all are noted.
+
+    Then the model is None, or with `instead` made without the keys that are wrong: `instead` holds
+    what stands in for required ones.
+    """
     if not isinstance(value, Mapping):
         wanted = ", ".join(info.alias or key for key, info in model.model_fields.items())
         fix = f"Keys it may have: {wanted}."
         # Nothing stands behind its key only, and is placed there.
         document.refuse(path, "here a mapping is expected.", fix, at_key=value is None)
-        return None
+        return None if instead is None else model.model_validate(dict(instead))
     try:
         return model.model_validate(dict(value))
     except ValidationError as errors:
         for error in errors.errors():
             _note(document, model, error, path)
-        return None
+        if instead is None:
+            return None
+        wrong = {error["loc"][0] for error in errors.errors()}
+        sound = {key: item for key, item in value.items() if key not in wrong}
+        return model.model_validate({**instead, **sound})
 
 
 def _plain(document: Document, yaml: YAML, node: Node, path: Path) -> Any:

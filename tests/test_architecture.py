@@ -25,7 +25,9 @@ READING = {
         "editions",
         "expression",
         "formats",
+        "grammar",
         "judge",
+        "metric_entry",
         "periods",
         "reach",
         "rejected",
@@ -35,6 +37,7 @@ READING = {
         "scorecard",
         "targets",
         "vocabulary",
+        "vocabulary_file",
         "yaml_text",
     )
 }

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from kpi import sources
 from kpi.__main__ import app
 from kpi.allowlist import AGGREGATES, SCALARS
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 
 PROJECT = Path(__file__).parents[1]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

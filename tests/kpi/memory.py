@@ -17,7 +17,8 @@ from kpi.compiler import Facts, QuestionRefused
 from kpi.editions import SourceReport
 from kpi.periods import GRAINS, Calendar, days
 from kpi.restated import Key, Restated
-from kpi.vocabulary import Vocabulary, load_vocabulary
+from kpi.vocabulary import Vocabulary
+from kpi.vocabulary_file import load_vocabulary
 
 Row = Sequence[Any]
 OWNERS = {"it": "Platform", "business": "Sales"}

@@ -8,7 +8,7 @@ import pytest
 
 from kpi.check import check_home, vocabulary_text
 from kpi.fitting import against_facts
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused
 from tests.kpi.homes import NOON, VOCABULARY, answer, write_home
 from tests.kpi.memory import Memory, Rows
@@ -481,6 +481,53 @@ def test_mistakes_in_the_facts_and_in_the_sources_are_told_together(home: Path) 
     problems, _ = check_home(home)
 
     assert [problem.file for problem in problems] == ["metrics.yaml", "sources.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("good: up", "godo: up", ("answers:", "godo")),
+        ("side: business", "side: sales", ("sales",)),
+        ("owners: {it: Platform, business: Sales}\n    value", "value", ("answers:",)),
+        ("    value", "    window: 90 dyas\n    value", ("90 dyas",)),
+        ("    value", "    target: lots\n    value", ("lots",)),
+        ("row: one answer", "rwo: one answer", ("surveys:", "rwo")),
+        ("time: answered_at", "tiem: answered_at", ("surveys:", "tiem")),
+        ("by: [region]", "by: [regoin]", ("regoin",)),
+        ("Europe/Berlin", "Europe/Berlyn", ("Europe/Berlyn",)),
+    ],
+)
+def test_one_look_tells_a_mistaken_key_and_the_misspelt_column_beside_it(
+    home: Path, old: str, new: str, words: tuple[str, ...]
+) -> None:
+    published = Home(home, VOCABULARY)
+    published.bring("answers", "surveys", [answer(1)], at=NOON)
+    published.publish(NOON)
+    text = VOCABULARY.replace("count(*)", "count(scoer)")
+    assert text.count(old) == 1
+    text = text.replace(old, new)
+    (home / "metrics.yaml").write_text(text)
+
+    problems, _ = check_home(home)
+
+    expected = sorted(place(text, word) for word in (*words, "scoer"))
+    assert sorted(f"{p.place.line}:{p.place.column}" for p in problems) == expected
+
+
+def test_a_misspelt_function_does_not_hide_the_misspelt_column_in_it(home: Path) -> None:
+    published = Home(home, VOCABULARY)
+    published.bring("answers", "surveys", [answer(1)], at=NOON)
+    published.publish(NOON)
+    text = VOCABULARY.replace("count(*)", "summ(scoer) / count_if(regoin = 'EMEA')")
+    (home / "metrics.yaml").write_text(text)
+
+    problems, _ = check_home(home)
+
+    assert [problem.what for problem in problems] == [
+        "there is no function 'summ'.",
+        "'surveys' has no column 'scoer'.",
+        "'surveys' has no column 'regoin'.",
+    ]
 
 
 def test_a_circle_is_told_once_at_the_formula_that_closes_it(home: Path) -> None:

@@ -24,7 +24,7 @@ from kpi.compiler import (
     compile_question,
 )
 from kpi.periods import Calendar
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from tests.kpi.memory import vocabulary_text
 
 OPENED = (

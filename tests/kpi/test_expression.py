@@ -313,7 +313,7 @@ def test_one_mistake_is_told_once(text: str) -> None:
 def test_several_mistakes_are_told_at_once() -> None:
     found = refused("summ(x) from t where y = foo(z) and sum(w) > 1")
 
-    assert [rest.split("(")[0] for rest, _ in found] == ["summ", "foo"]
+    assert [rest.split("(")[0] for rest, _ in found] == ["summ", "foo", "sum"]
 
 
 def test_every_listed_function_is_accepted() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi import formats
-from kpi.vocabulary import Metric, load_vocabulary
+from kpi.vocabulary import Metric
+from kpi.vocabulary_file import load_vocabulary
 from tests.kpi.memory import vocabulary_text
 
 

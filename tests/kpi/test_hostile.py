@@ -13,7 +13,7 @@ from kpi.answers import ask
 from kpi.compiler import Question, QuestionRefused
 from kpi.editions import DatabaseError, Edition, open_edition
 from kpi.expression import parse_condition, parse_value
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused, read_yaml
 from tests.kpi.asking import answer, by_period, edition, values
 from tests.kpi.homes import answer as survey

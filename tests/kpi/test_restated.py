@@ -24,7 +24,7 @@ from kpi.imprint import Declaration, Declarations
 from kpi.publishing import NotPublished
 from kpi.restated import Restated
 from kpi.scorecard import scorecard
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from tests.kpi.asking import day
 from tests.kpi.memory import vocabulary_text

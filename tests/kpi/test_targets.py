@@ -21,10 +21,10 @@ def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
-def parse(value: Any) -> Targets:
+def parse(value: Any, calendar: Calendar = MONDAYS) -> Targets:
     """The targets in a value that has no mistake."""
     document = read_yaml(f"target: {value if isinstance(value, str) else json.dumps(value)}\n", "f")
-    targets = parse_targets(document.value["target"], ("target",), document)
+    targets = parse_targets(document.value["target"], ("target",), document, calendar)
     assert document.problems == []
     assert targets is not None
     return targets
@@ -33,7 +33,7 @@ def parse(value: Any) -> Targets:
 def refusal(text: str) -> str:
     """What is told of a target that cannot be one."""
     document = read_yaml(f"target: {text}\n", "f")
-    parse_targets(document.value["target"], ("target",), document)
+    parse_targets(document.value["target"], ("target",), document, MONDAYS)
     assert len(document.problems) == 1
     return str(document.problems[0])
 
@@ -61,6 +61,24 @@ def test_a_dated_level_is_the_one_in_force_on_the_last_day() -> None:
     assert value(targets, "month", "2026-07-01") == 95
     assert value(targets, "day", "2026-07-14") == 90
     assert value(targets, "day", "2026-07-15") == 95
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [
+        ("2026", "2026-04-01"),
+        ("FY2026", "2026-04-01"),
+        ("2026-Q3", "2026-10-01"),
+        ("FY2026-Q3", "2026-10-01"),
+        ("2026-07", "2026-07-01"),
+        ("2026-W30", "2026-07-20"),
+    ],
+)
+def test_a_target_may_begin_with_any_period_of_the_calendar(written: str, first: str) -> None:
+    fiscal = Calendar("Europe/Berlin", fiscal_year_starts=4)
+    targets = parse(f"{{from {written}: 90}}", fiscal)
+
+    assert targets.steps[0].since == day(first)
 
 
 def test_before_its_first_date_there_is_no_target() -> None:

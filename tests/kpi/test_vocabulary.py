@@ -9,7 +9,8 @@ import pytest
 
 from kpi.periods import Calendar
 from kpi.reach import AsOf, Latest, Reach, Span, ToDate, Window
-from kpi.vocabulary import Lookup, Vocabulary, load_vocabulary
+from kpi.vocabulary import Lookup, Vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused
 
 GOOD = """\

@@ -14,7 +14,8 @@ from kpi.expression import FactValue
 from kpi.periods import GRAINS, covering
 from kpi.reach import Own
 from kpi.refresh import refresh
-from kpi.vocabulary import Metric, load_vocabulary
+from kpi.vocabulary import Metric
+from kpi.vocabulary_file import load_vocabulary
 from sample.company import write
 from tests.sample import exports
 from tests.sample.conftest import UNTIL

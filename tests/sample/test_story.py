@@ -8,7 +8,7 @@ import pytest
 
 from kpi.judge import Status, status
 from kpi.periods import DAY, period_of
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from sample.company import company
 from sample.timeline import timeline
 from tests.sample import exports

@@ -1,0 +1,251 @@
+"""Reads `metrics.yaml` as a whole, and tells everything that is wrong in it at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
+
+from kpi.expression import FactValue
+from kpi.grammar import (
+    MONTH_NAMES,
+    NAME,
+    RESERVED,
+    SETTLES,
+    WEEKDAYS,
+    CalendarEntry,
+    DimensionEntry,
+    Entry,
+    FileEntry,
+    MetricEntry,
+    OutcomeEntry,
+    TableEntry,
+)
+from kpi.metric_entry import MetricReader, owners
+from kpi.periods import Calendar
+from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
+from kpi.yaml_text import Document, Path, Problem, Refused, check_model, nearest, read_yaml
+
+_Entry = TypeVar("_Entry", bound=Entry)
+# What stands in for a key that is missing or wrong, so that the rest of its entry is checked too.
+_OWNERS = {"it": "-", "business": "-"}
+_DIMENSION = {"label": "-", "definition": "-"}
+_TABLE = {"row": "-", "time": "-"}
+_OUTCOME = {"label": "-", "definition": "-", "owners": _OWNERS}
+_METRIC = {**_OUTCOME, "side": "joint", "outcome": "-", "value": "-", "good": "up"}
+
+
+class VocabularyRefused(Refused):
+    """A vocabulary with mistakes; `sound` is what is left without them, to check that as well.
+
+    None where there is nothing. A table whose time is not understood has an empty one in it, and
+    of a value that is not understood only the table and the columns are there.
+    """
+
+    def __init__(self, problems: list[Problem], sound: Vocabulary | None) -> None:
+        super().__init__(problems)
+        self.sound = sound
+
+
+def load_vocabulary(text: str, name: str = "metrics.yaml") -> Vocabulary:
+    """The checked vocabulary; raises VocabularyRefused with every mistake of the text at once."""
+    document = read_yaml(text, name)
+    vocabulary = _Reader(document).read() if document.value is not None else None
+    if vocabulary is None and not document.problems:
+        document.refuse((), "there is nothing in this file.", "Begin with: version: 1.")
+    if document.problems or vocabulary is None:
+        raise VocabularyRefused(document.problems, vocabulary)
+    return vocabulary
+
+
+class _Reader:
+    """One pass over a document that notes problems in it and goes on."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.calendar = Calendar()
+        self.dimensions: dict[str, Dimension] = {}
+        self.tables: dict[str, Table] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.metrics: dict[str, Metric] = {}
+
+    def read(self) -> Vocabulary | None:
+        root = self.document.value
+        if check_model(self.document, FileEntry, root) is None and not isinstance(root, Mapping):
+            return None
+        self.calendar = self._calendar(root)
+        for key, dimension, path in self._entries(root, "dimensions", DimensionEntry, _DIMENSION):
+            self.dimensions[key] = Dimension(key, dimension.label, dimension.definition)
+            self._refuse_reserved(key, path)
+        for key, table, path in self._entries(root, "tables", TableEntry, _TABLE):
+            self.tables[key] = self._table(key, table, path)
+        for key, outcome, _ in self._entries(root, "outcomes", OutcomeEntry, _OUTCOME):
+            self.outcomes[key] = Outcome(
+                key, outcome.label, outcome.definition, owners(outcome.owners)
+            )
+        self._metrics(root)
+        self._resolve()
+        return Vocabulary(
+            self.calendar,
+            root.get("currency", "EUR"),
+            self.dimensions,
+            self.tables,
+            self.outcomes,
+            self.metrics,
+            self.document,
+        )
+
+    def _entries(
+        self,
+        root: Mapping[str, Any],
+        section: str,
+        model: type[_Entry],
+        instead: Mapping[str, Any],
+    ) -> Iterator[tuple[str, _Entry, Path]]:
+        """Each entry of a section with its name and path, what is wrong in it left out."""
+        entries = root.get(section)
+        if entries is None:
+            return
+        if not isinstance(entries, Mapping):
+            self.document.refuse((section,), f"'{section}' must be a mapping of names.")
+            return
+        for key, value in entries.items():
+            path: Path = (section, key)
+            if not NAME.fullmatch(key):
+                what = f"'{key}' is not a name."
+                fix = "Use lower-case letters, digits and _, beginning with a letter."
+                self.document.refuse(path, what, fix, at_key=True)
+            entry = check_model(self.document, model, value, path, instead)
+            if entry is not None:
+                yield key, entry, path
+
+    def _calendar(self, root: Mapping[str, Any]) -> Calendar:
+        if root.get("calendar") is None:
+            return Calendar()
+        path = ("calendar",)
+        entry = check_model(self.document, CalendarEntry, root["calendar"], path, {})
+        if entry is None:
+            return Calendar()
+        zone = entry.timezone
+        if zone not in _time_zones():
+            fix = nearest(zone, _time_zones()) or "For example Europe/Berlin."
+            self.document.refuse((*path, "timezone"), f"there is no time zone '{zone}'.", fix)
+            zone = "UTC"
+        return Calendar(
+            zone,
+            WEEKDAYS.index(entry.week_starts),
+            MONTH_NAMES.index(entry.fiscal_year_starts) + 1,
+        )
+
+    # --- tables ---
+
+    def _table(self, key: str, entry: TableEntry, path: Path) -> Table:
+        for index, word in enumerate(entry.by):
+            self._known_dimension(word, self.document.item((*path, "by"), index))
+        return Table(
+            key,
+            entry.row,
+            "" if entry.time == _TABLE["time"] else entry.time,
+            tuple(entry.by),
+            self._settles(entry, path),
+            entry.grain,
+            tuple(
+                self._lookup(key, entry, table, (*path, "lookup", table)) for table in entry.lookup
+            ),
+        )
+
+    def _settles(self, entry: TableEntry, path: Path) -> dt.timedelta:
+        if entry.settles_after is None:
+            return dt.timedelta(0)
+        match = SETTLES.fullmatch(entry.settles_after)
+        if match is None:
+            what = f"'{entry.settles_after}' is not a duration."
+            self.document.refuse((*path, "settles_after"), what, "For example: 2 days.")
+            return dt.timedelta(0)
+        unit = dt.timedelta(hours=1) if match[2] == "hour" else dt.timedelta(days=1)
+        return int(match[1]) * unit
+
+    def _lookup(self, key: str, entry: TableEntry, table: str, path: Path) -> Lookup:
+        lookup = entry.lookup[table]
+        for index, word in enumerate(lookup.by):
+            where = self.document.item((*path, "by"), index)
+            if self._known_dimension(word, where) and word in entry.by:
+                what = f"'{word}' is a dimension of '{key}' itself."
+                self.document.refuse(where, what, "Take it from one of the two.")
+        return Lookup(table, lookup.on, tuple(lookup.by))
+
+    def _known_dimension(self, word: str, path: Path) -> bool:
+        if word in self.dimensions:
+            return True
+        fix = nearest(word, self.dimensions) or "Declare it under 'dimensions'."
+        self.document.refuse(path, f"there is no dimension '{word}'.", fix)
+        return False
+
+    # --- metrics ---
+
+    def _metrics(self, root: Mapping[str, Any]) -> None:
+        names = root.get("metrics")
+        reader = MetricReader(
+            self.document,
+            self.calendar,
+            self.tables,
+            self.outcomes,
+            tuple(names) if isinstance(names, Mapping) else (),
+        )
+        for key, entry, path in self._entries(root, "metrics", MetricEntry, _METRIC):
+            self._refuse_reserved(key, path)
+            metric = reader.read(key, entry, path)
+            if metric is not None:
+                self.metrics[key] = metric
+
+    def _resolve(self) -> None:
+        """Follows every formula down to its facts: circles, tables and shared dimensions."""
+        # None stands for a circle or what rests on one: each is told once.
+        done: dict[str, Metric | None] = {}
+        for name in list(self.metrics):
+            self._follow(name, (), done)
+        self.metrics = {name: metric for name in self.metrics if (metric := done.get(name))}
+
+    def _follow(
+        self, name: str, trail: tuple[str, ...], done: dict[str, Metric | None]
+    ) -> Metric | None:
+        if name in done:
+            return done[name]
+        if name in trail:
+            circle = " -> ".join((*trail[trail.index(name) :], name))
+            self.document.refuse(
+                ("metrics", trail[-1], "value"),
+                f"a circle of formulas: {circle}.",
+                "One of them must come from facts.",
+            )
+            return None
+        metric = self.metrics.get(name)
+        if metric is None:
+            return None
+        if isinstance(metric.value, FactValue):
+            table = self.tables[metric.value.table.name]
+            done[name] = replace(metric, tables=(table.name,), dimensions=table.dimensions)
+            return done[name]
+        inputs = [self._follow(i, (*trail, name), done) for i in metric.inputs]
+        found = [i for i in inputs if i is not None]
+        if len(found) < len(inputs):
+            done[name] = None
+            return None
+        tables = tuple(dict.fromkeys(t for i in found for t in i.tables))
+        shared = tuple(d for d in found[0].dimensions if all(d in i.dimensions for i in found))
+        done[name] = replace(metric, tables=tables, dimensions=shared)
+        return done[name]
+
+    def _refuse_reserved(self, key: str, path: Path) -> None:
+        if key in RESERVED:
+            what = f"'{key}' is a column of every answer."
+            self.document.refuse(path, what, "Choose another name.", at_key=True)
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> tuple[str, ...]:
+    # Looking for them reads a few hundred files.
+    return tuple(sorted(available_timezones()))
