@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import pyarrow as pa
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 Mode = Literal["replace", "append", "upsert"]
 
@@ -52,6 +52,33 @@ class Options(BaseModel):
     timeout: Duration = dt.timedelta(seconds=60)
 
 
+class SystemOptions(Options):
+    """The keys of every system that is asked over HTTP; each has its own default for `url`.
+
+    `page_size` is how many records one page brings; None means as many as the system allows.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: str
+    token: SecretStr
+    page_size: int | None = Field(default=None, ge=1)
+    # Reading again a little of what was read before costs less than missing a late change.
+    lookback: Duration = dt.timedelta(hours=1)
+
+
+class Named(BaseModel):
+    """Where a record has a word of ours, and what its words mean: `{from: FIELD, map: {P1: sev1}}`.
+
+    `source` is a path in a record, `service.summary`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field(alias="from", min_length=1)
+    map: Mapping[str, str] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Column:
     """How one raw column becomes one typed column of a fact table."""
@@ -64,6 +91,7 @@ class Column:
     missing: tuple[str, ...] = ()  # texts that mean "no value", beside the empty one
     decimal: Literal[".", ","] = "."
     values: Mapping[str, str] = field(default_factory=dict)  # the source's word -> ours
+    otherwise: str | None = None  # for a word that is not in `values`; None keeps the word
     constant: Any = None  # a value of its own, where no raw column gives it
 
 
@@ -90,6 +118,21 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Pages:
+    """JSON answers as they came, which the database reads without a detour through Python.
+
+    `records` leads to the list of records in each document (`data.items`; empty where the document
+    is the list itself). `fields` says what is taken of a record: raw column -> path
+    (`service.summary`). A path that a record lacks gives null, one that ends at a list or a mapping
+    its JSON text.
+    """
+
+    documents: tuple[bytes, ...]
+    records: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Rows of one fact table that land together with the state that follows from them.
 
@@ -100,11 +143,26 @@ class Batch:
     """
 
     into: str
-    rows: pa.Table | pa.RecordBatchReader | Scan
+    rows: pa.Table | pa.RecordBatchReader | Scan | Pages
     shape: Shape
     origin: str
     state: Mapping[str, Any] | None = None
     as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Present:
+    """The keys of all rows that a system still has in a stretch of time.
+
+    Of the source's rows in `into` whose `time` lies in [start, end) (naive UTC), those whose key is
+    not in `keys` (the columns of the table's key, as texts) are gone at their source.
+    """
+
+    into: str
+    time: str
+    start: dt.datetime
+    end: dt.datetime
+    keys: pa.Table
 
 
 @dataclass(frozen=True)
@@ -116,15 +174,41 @@ class Context:
     full: bool = False
     # rows so far, rows in all where known: shown as rate and time left
     progress: Callable[[int, int | None], None] = lambda done, total: None
+    # a system asks us to wait: for how many seconds, and why
+    waiting: Callable[[float, str], None] = lambda seconds, why: None
+    # something that a person should know, which stops nothing; said once a run
+    notice: Callable[[str], None] = lambda text: None
 
 
 class Connector(Protocol):
-    """A module in this folder, named as `connector:` names it in `sources.yaml`."""
+    """A module in this folder, named as `connector:` names it in `sources.yaml`.
+
+    `TABLES` are the fact tables it fills where an entry names none. `ENTRY` is an entry for
+    `sources.yaml`, commented, without its name: what `kpi source add` writes.
+    """
 
     Options: type[Options]
+    TABLES: tuple[str, ...]
+    ENTRY: str
 
     def system(self, options: Any) -> str:
         """The system's name as people know it, for example 'SQL · PostgreSQL'."""
 
     def pull(self, options: Any, state: Mapping[str, Any], context: Context) -> Iterator[Batch]:
         """The rows that are new or changed since `state`; raises SourceError."""
+
+    def check(self, options: Any, context: Context) -> Iterator[str]:
+        """Proves, one sentence at a time, that a pull will do: the system is reached, the
+        credential taken, each permission there, one record read; then what a pull would do.
+
+        Raises SourceError at the first that does not hold. Nothing lands.
+        """
+
+
+class Reconciled(Protocol):
+    """What a connector has on top where its system can list what it still has."""
+
+    def present(
+        self, options: Any, state: Mapping[str, Any], context: Context
+    ) -> Iterator[Present]:
+        """Everything that the system still has, window by window; raises SourceError."""

@@ -42,7 +42,7 @@ READING = {
     )
 }
 # What several connectors share; every other module beside them is one connector or a part of one.
-SHARED_BY_CONNECTORS = {"columns", "contract", "http", "tables"}
+SHARED_BY_CONNECTORS = {"columns", "contract", "episodes", "http", "tables"}
 # A library is imported where it is wrapped, so that it can be exchanged in one place.
 HOMES = {
     "ruamel": ("kpi/yaml_text.py",),
