@@ -165,7 +165,7 @@ def _mapping(options: Options) -> str:
 
 def _found(options: Options, home: Path, folder: Path) -> list[Found]:
     if inbox.is_on_the_web(options.path):
-        from connectors.http import download  # only a source on the web needs it
+        from connectors.published import download  # only a source on the web needs it
 
         return [inbox.downloaded(options.path, download(options.path, folder, options.timeout))]
     found = inbox.search(options.path, home)

@@ -222,7 +222,7 @@ def _ask(
 ) -> list[dict[str, Any]]:
     """The series in an answer; raises SourceError for a refusal and for a part of an answer."""
     try:
-        answer = session.json(f"api/v1/{path}", data=question)
+        answer = session.json(f"api/v1/{path}", form=question)
     except http.Rejected as error:
         if error.status not in (400, 422):
             raise

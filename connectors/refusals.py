@@ -19,8 +19,15 @@ class Rejected(SourceError):
         self.said = said
 
 
-def rejected(where: str, status: int, reason: str, said: str) -> Rejected:
-    """For any answer that says no but 401 and 403; `said` are the system's own words, or ""."""
+class Unanswered(SourceError):
+    """There was no answer, or only a part of one."""
+
+
+def rejected(where: str, status: int, reason: str, said: str, *, is_limit: bool) -> Rejected:
+    """For any answer that says no but 401 and 403; `said` are the system's own words, or "".
+
+    `is_limit` says that the system means that it is asked too often.
+    """
     words = _words(status, reason, said)
     if status in (404, 410):
         what = f"There is nothing at {where} ({words})."
@@ -28,7 +35,7 @@ def rejected(where: str, status: int, reason: str, said: str) -> Rejected:
             "Check the path: a prefix may be missing or too much. Some systems say this too "
             "where the credential may not look."
         )
-    elif status == 429:
+    elif is_limit:
         what = f"{where} is asked too often ({words})."
         advice = "Refresh this source less often with `every`."
     elif status >= 500:
@@ -41,9 +48,19 @@ def rejected(where: str, status: int, reason: str, said: str) -> Rejected:
 
 
 def unauthorised(
-    where: str, status: int, reason: str, said: str, key: str | None, held_back: bool
+    where: str,
+    status: int,
+    reason: str,
+    said: str,
+    key: str | None,
+    *,
+    held_back: bool,
+    was_taken: bool,
 ) -> Rejected:
-    """For 401 and 403: `key` names the credential we have, `held_back` says it was not sent."""
+    """For 401 and 403: `key` names the credential we have, `held_back` says it was not sent.
+
+    `was_taken` says that the system has answered to the same credential before.
+    """
     words = _words(status, reason, said)
     if held_back:
         what = f"{where} wants a credential ({words}), and ours stays at the host in `url`."
@@ -51,13 +68,16 @@ def unauthorised(
     elif key is None:
         what = f"{where} wants to know who asks ({words})."
         advice = "Give this source its credential."
+    elif status == 401 and was_taken:
+        what = f"{where} takes {key} no longer ({words})."
+        advice = "It was good a moment ago, so it has expired or was withdrawn: write a new one."
     else:
         what = f"{where} refuses {key} ({words})."
         advice = "Check that it is current and may read what this source asks for."
     return Rejected(status, said, what, advice)
 
 
-def unreached(where: str, error: Exception, timeout: float) -> SourceError:
+def unreached(where: str, error: Exception, timeout: float) -> Unanswered:
     """For no answer at all, or half of one; `timeout` in seconds."""
     causes = list(_causes(error))
 
@@ -83,7 +103,7 @@ def unreached(where: str, error: Exception, timeout: float) -> SourceError:
     else:
         what = f"{where} broke off its answer ({type(causes[-1]).__name__})."
         advice = "The next refresh asks again; if it stays, look into the system's own log."
-    return SourceError(what, advice)
+    return Unanswered(what, advice)
 
 
 def _words(status: int, reason: str, said: str) -> str:

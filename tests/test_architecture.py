@@ -42,14 +42,27 @@ READING = {
     )
 }
 # What several connectors share; every other module beside them is one connector or a part of one.
-SHARED_BY_CONNECTORS = {"columns", "contract", "episodes", "http", "tables"}
+SHARED_BY_CONNECTORS = {
+    "addresses",
+    "answers",
+    "columns",
+    "contract",
+    "episodes",
+    "http",
+    "limits",
+    "paging",
+    "patience",
+    "published",
+    "refusals",
+    "tables",
+}
 # A library is imported where it is wrapped, so that it can be exchanged in one place.
 HOMES = {
     "ruamel": ("kpi/yaml_text.py",),
     "sqlglot": ("kpi/allowlist.py", "kpi/expression.py"),
     "typer": ("kpi/__main__.py",),
     "requests": ("connectors/http.py",),
-    "urllib3": ("connectors/http.py", "connectors/refusals.py"),
+    "urllib3": ("connectors/answers.py", "connectors/refusals.py"),
     "openpyxl": ("connectors/file.py",),
     "psycopg": ("connectors/databases/",),
     "sqlite3": ("connectors/databases/", "sample/"),

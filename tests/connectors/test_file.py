@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from connectors import file
 from connectors.contract import Context, SourceError
 from kpi.warehouse import Landed, Warehouse
-from tests.http_server import Answer, serving
+from tests.peer import Answer, serving
 
 NOW = dt.datetime(2026, 3, 10, 12)
 FORMATS = ["%d-%m-%Y %H:%M", "%d/%m/%Y %H:%M"]

@@ -11,28 +11,17 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from connectors import http
 from connectors.contract import SourceError
-from connectors.http import Session, basic, bearer, download, shown_address
-from tests.http_server import Answer, Request, Server, serving
+from connectors.http import Session, basic, bearer, shown_address
+from tests.peer import Answer, Request, Server, serving
 from tests.programs import program
 
 TIMEOUT = dt.timedelta(seconds=10)
 SECRET = "s3cret-token"
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses between tries, which are noted instead of taken."""
-    taken: list[float] = []
-    clock = SimpleNamespace(sleep=taken.append, time=time.time)
-    monkeypatch.setattr("urllib3.util.retry.time", clock)
-    return taken
 
 
 def asked(server: Server, path: str = "things", **arguments: object) -> object:
@@ -76,7 +65,7 @@ def test_a_path_is_joined_to_the_prefix_of_the_address():
 
 def test_a_long_question_is_sent_as_a_form():
     with serving(lambda request: Answer(b"{}")) as server:
-        asked(server, data={"query": "a b"})
+        asked(server, form={"query": "a b"})
 
         assert (server.asked[0].method, server.asked[0].body) == ("POST", "query=a+b")
 
@@ -123,44 +112,44 @@ def test_a_credential_that_no_header_can_carry_is_refused_without_showing_it():
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_failure_is_asked_again(status, waits):
+def test_a_passing_failure_is_asked_again(status, clock):
     answers = always(Answer(status=status), Answer(status=status), Answer(b"[7]"))
     with serving(lambda request: next(answers)) as server:
         assert asked(server) == [7]
         assert len(server.asked) == 3
 
 
-def test_a_question_sent_as_a_form_is_asked_again_too(waits):
+def test_a_question_sent_as_a_form_is_asked_again_too(clock):
     answers = always(Answer(status=503), Answer(b"[7]"))
     with serving(lambda request: next(answers)) as server:
-        assert asked(server, data={"query": "x"}) == [7]
+        assert asked(server, form={"query": "x"}) == [7]
 
 
-def test_the_wait_that_a_system_asks_for_is_kept(waits):
+def test_the_wait_that_a_system_asks_for_is_kept(clock):
     answers = always(Answer(status=429, headers={"Retry-After": "17"}), Answer(b"[7]"))
     with serving(lambda request: next(answers)) as server:
         asked(server)
 
-        assert waits == [17]
+        assert clock.waits == [17]
 
 
-def test_a_wait_that_nobody_understands_becomes_the_usual_one(waits):
+def test_a_wait_that_nobody_understands_becomes_the_usual_one(clock):
     answers = always(Answer(status=429, headers={"Retry-After": "soon"}), Answer(b"[7]"))
     with serving(lambda request: next(answers)) as server:
         assert asked(server) == [7]
 
 
-def test_a_wait_beyond_reason_is_left_to_the_next_refresh(waits):
+def test_a_wait_beyond_reason_is_left_to_the_next_refresh(clock):
     busy = Answer(status=429, headers={"Retry-After": "3600"})
     with serving(lambda request: busy) as server:
         said = refusal(server)
 
         assert "asks us to wait 3600 seconds" in said
         assert len(server.asked) == 1
-        assert waits == []
+        assert clock.waits == []
 
 
-def test_a_lasting_failure_ends_after_five_tries_with_the_systems_own_words(waits):
+def test_a_lasting_failure_ends_after_five_tries_with_the_systems_own_words(clock):
     failure = Answer(b'{"error": "no disk left"}', status=503)
     with serving(lambda request: failure) as server:
         said = refusal(server)
@@ -169,12 +158,12 @@ def test_a_lasting_failure_ends_after_five_tries_with_the_systems_own_words(wait
         assert len(server.asked) == 5
 
 
-def test_the_waits_grow_and_are_never_twice_the_same(waits):
+def test_the_waits_grow_and_are_never_twice_the_same(clock):
     with serving(lambda request: Answer(status=503)) as server:
         refusal(server)
         refusal(server)
 
-    first, second = waits[: len(waits) // 2], waits[len(waits) // 2 :]
+    first, second = clock.waits[:4], clock.waits[4:]
     assert first == sorted(first)
     assert first != second
 
@@ -259,14 +248,14 @@ def test_an_answer_that_is_not_json_is_shown_in_part():
     assert len(said) < 600
 
 
-def test_an_answer_that_breaks_off_is_an_error():
+def test_an_answer_that_breaks_off_is_an_error(clock):
     half = Answer(b'{"data": [1, 2', headers={"Content-Length": "1000"})
     with serving(lambda request: half) as server:
         assert "broke off its answer" in refusal(server)
 
 
 def test_an_answer_that_is_too_large_is_given_up(monkeypatch):
-    monkeypatch.setattr(http, "_LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr(http, "_LARGEST_PAGE", 2**20)
     packed = Answer(gzip.compress(b" " * 2**24), headers={"Content-Encoding": "gzip"})
     with serving(lambda request: packed) as server:
         assert "sends more than 1 MiB" in refusal(server)
@@ -290,7 +279,7 @@ def test_an_answer_that_drips_for_ever_is_given_up():
             stop.set()
 
 
-def test_a_system_that_does_not_answer_in_time_is_an_error(waits):
+def test_a_system_that_does_not_answer_in_time_is_an_error(clock):
     def slow(request: Request) -> Answer:
         time.sleep(0.5)
         return Answer(b"{}")
@@ -306,7 +295,7 @@ def test_a_system_that_does_not_answer_in_time_is_an_error(waits):
 # --- no way there -------------------------------------------------------------------------------
 
 
-def test_a_closed_port_is_told_with_the_address_but_without_its_secrets(waits):
+def test_a_closed_port_is_told_with_the_address_but_without_its_secrets(clock):
     url = f"http://reader:{SECRET}@127.0.0.1:{closed_port()}/x?key={SECRET}"
     with Session(url, timeout=TIMEOUT) as session, pytest.raises(SourceError) as caught:
         session.json("y", params={"key": SECRET})
@@ -317,7 +306,7 @@ def test_a_closed_port_is_told_with_the_address_but_without_its_secrets(waits):
     assert caught.value.__cause__ is None
 
 
-def test_an_unknown_host_is_told(waits):
+def test_an_unknown_host_is_told(clock):
     with (
         Session("http://nowhere.invalid", timeout=TIMEOUT) as session,
         pytest.raises(SourceError, match=r"host of http://nowhere\.invalid/y has no address"),
@@ -325,7 +314,7 @@ def test_an_unknown_host_is_told(waits):
         session.json("y")
 
 
-def test_a_proxy_that_lets_nobody_through_is_told(waits, monkeypatch):
+def test_a_proxy_that_lets_nobody_through_is_told(clock, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.delenv("http_proxy", raising=False)
@@ -337,7 +326,7 @@ def test_a_proxy_that_lets_nobody_through_is_told(waits, monkeypatch):
         session.json("y")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_told(waits, tmp_path):
+def test_a_certificate_that_nobody_vouches_for_is_told(clock, tmp_path):
     openssl = program("openssl", package="openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -425,90 +414,6 @@ def test_a_form_is_not_sent_on_after_a_redirect():
         Session(server.url, timeout=TIMEOUT) as session,
         pytest.raises(SourceError, match=r"has moved to http://127\.0\.0\.1:\d+/new\."),
     ):
-        session.json("things", data={"query": "x"})
+        session.json("things", form={"query": "x"})
 
     assert stranger.asked == []
-
-
-# --- downloads ----------------------------------------------------------------------------------
-
-CSV = b"score,answered_at\n9,2026-03-01\n"
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "name"),
-    [
-        ("/exports/nps.csv", {}, "nps.csv"),
-        ("/exports/nps.CSV?key=1", {}, "nps.csv"),
-        ("/sheet/pub?output=csv", {"Content-Type": "text/csv; charset=utf-8"}, "pub.csv"),
-        ("/latest", {"Content-Disposition": 'attachment; filename="March v1.2.csv"'}, "latest.csv"),
-        ("/export.php", {"Content-Type": "text/html"}, "export-php"),
-        ("/", {"Content-Type": "application/csv"}, "download.csv"),
-        ("/a/..%2F..%2Fetc%2Fpasswd", {}, "passwd"),
-    ],
-)
-def test_a_download_is_named_after_its_address_and_what_it_is(tmp_path, path, headers, name):
-    with serving(lambda request: Answer(CSV, headers=headers)) as server:
-        found = download(server.url + path, tmp_path, TIMEOUT)
-
-    assert found == tmp_path / name
-    assert found.read_bytes() == CSV
-
-
-def test_a_packed_file_stays_packed(tmp_path):
-    packed = gzip.compress(CSV)
-    with serving(lambda request: Answer(packed)) as server:
-        found = download(f"{server.url}/nps.csv.gz", tmp_path, TIMEOUT)
-
-    assert (found.name, found.read_bytes()) == ("nps.csv.gz", packed)
-
-
-def test_a_file_that_was_unpacked_on_its_way_is_not_named_as_packed(tmp_path):
-    sent = Answer(gzip.compress(CSV), headers={"Content-Encoding": "gzip"})
-    with serving(lambda request: sent) as server:
-        found = download(f"{server.url}/nps.csv.gz", tmp_path, TIMEOUT)
-
-    assert (found.name, found.read_bytes()) == ("nps.csv", CSV)
-
-
-def test_a_download_follows_a_redirect_without_the_password_in_its_address(tmp_path):
-    with (
-        serving(lambda request: Answer(CSV)) as stranger,
-        serving(lambda request: elsewhere(f"{stranger.url}/2026-03.csv")) as server,
-    ):
-        address = server.url.replace("http://", f"http://reader:{SECRET}@")
-        found = download(f"{address}/latest", tmp_path, TIMEOUT)
-
-        assert found.name == "latest.csv"
-        assert "Authorization" in server.asked[0].headers
-        assert "Authorization" not in stranger.asked[0].headers
-
-
-def page_in_two_pieces() -> Iterator[bytes]:
-    yield b"<!doct"
-    time.sleep(0.1)  # or the network would join them again
-    yield b"ype html>Sign in"
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (Answer(page_in_two_pieces()), "is a web page, not a file"),
-        (Answer(CSV, headers={"Content-Length": "1000"}), "broke off its answer"),
-        (Answer(status=404), "There is nothing at"),
-    ],
-)
-def test_a_download_that_fails_leaves_no_file_behind(tmp_path, answer, words):
-    with serving(lambda request: answer) as server, pytest.raises(SourceError, match=words):
-        download(f"{server.url}/nps.csv?key={SECRET}", tmp_path, TIMEOUT)
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_download_replaces_the_one_before(tmp_path: Path):
-    answers = always(Answer(b"old"), Answer(CSV))
-    with serving(lambda request: next(answers)) as server:
-        for _ in range(2):
-            found = download(f"{server.url}/nps.csv", tmp_path, TIMEOUT)
-
-    assert found.read_bytes() == CSV

@@ -21,7 +21,7 @@ from connectors import http, prometheus
 from connectors.contract import Batch, Context, SourceError
 from connectors.prometheus import Options, connected, measure, pull
 from kpi.warehouse import Landed, Warehouse
-from tests.http_server import Answer, Request, serving
+from tests.peer import Answer, Request, serving
 from tests.prometheus_server import (
     blackbox_exporter,
     free_port,
