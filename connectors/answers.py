@@ -22,7 +22,7 @@ _TIMEOUTS_A_BODY = 10
 _PIECE = 64 * 1024
 # So much of the beginning shows what a body is, or makes a sentence of an error.
 _HEAD = 512
-_EXCERPT = 300
+_LONG, _EXCERPT = 4096, 300
 
 # One link of a header, `<target>; rel="next"; title="a, b"`, and one of its parameters.
 _LINK = re.compile(r'<(?P<target>[^>]*)>(?P<parameters>(?:[^",]|"[^"]*")*)')
@@ -33,12 +33,13 @@ _PARAMETER = re.compile(r';\s*(\w+)\s*=\s*(?:"([^"]*)"|([^\s;,]+))')
 class Page:
     """A whole answer: its address (which may hold secrets), its headers, and its body as it came.
 
-    A header is found however its name is written.
+    A header is found however its name is written. `secrets` are what no excerpt may show.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @cached_property
     def value(self) -> Any:
@@ -60,7 +61,7 @@ class Page:
     @property
     def excerpt(self) -> str:
         """The beginning of the body in one line, for an error."""
-        return excerpt(self.content)
+        return excerpt(self.content, self.secrets)
 
     @property
     def next(self) -> str | None:
@@ -113,7 +114,10 @@ class Answer:
         return start.startswith(b"<") and "html" in self.headers.get("Content-Type", "").lower()
 
 
-def excerpt(body: bytes) -> str:
-    """The beginning of a body in one line, for an error."""
-    line = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())
+def excerpt(body: bytes, secrets: tuple[str, ...]) -> str:
+    """The beginning of a body in one line, for an error; `secrets` that it repeats are hidden."""
+    text = body[:_LONG].decode(errors="replace")
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    line = " ".join(text.split())
     return line if len(line) <= _EXCERPT else line[:_EXCERPT] + "…"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlunsplit
@@ -16,6 +14,7 @@ import requests
 from connectors.addresses import host, origin, shown_address, split
 from connectors.answers import Answer, Page, excerpt
 from connectors.contract import SourceError
+from connectors.credentials import Credential, basic, bearer
 from connectors.limits import Limits
 from connectors.patience import Patience, Tries
 from connectors.refusals import Rejected, Unanswered, rejected, unauthorised, unreached
@@ -36,25 +35,6 @@ _PATIENCE = dt.timedelta(minutes=15)
 _LARGEST_PAGE = 256 * 2**20
 
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class Credential:
-    """Secret headers, and what an operator calls them: the key in `sources.yaml`."""
-
-    key: str
-    headers: Mapping[str, str] = field(repr=False)
-
-
-def bearer(token: str) -> Credential:
-    """A token as most systems want it."""
-    return Credential("`token`", {"Authorization": f"Bearer {token}"})
-
-
-def basic(user: str, password: str, key: str = "`user` and `password`") -> Credential:
-    """A user with a password (HTTP Basic)."""
-    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return Credential(key, {"Authorization": f"Basic {pair}"})
 
 
 class Session:
@@ -83,6 +63,7 @@ class Session:
             credential = basic(user, password, "the user and password in the address")
         self._base = parts._replace(netloc=host(parts), fragment="")
         self._key = credential.key if credential else None
+        self._secrets = credential.secrets if credential else ()
         self._was_taken = False
         self._timeout = timeout.total_seconds()
         self._patience = Patience(patience, limits or Limits(), waiting)
@@ -136,7 +117,7 @@ class Session:
                     f"{shown_address(answer.url)} answered with a web page instead of data.",
                     "Check `url`: it may lead to a login or to a start page, not to the interface.",
                 )
-            return Page(answer.url, answer.headers, content)
+            return Page(answer.url, answer.headers, content, self._secrets)
 
         return self.read(read, path, params, form=form, body=body)
 
@@ -243,11 +224,13 @@ class Session:
         try:
             said = json.loads(body)
         except (ValueError, RecursionError):
-            return "" if answer.is_web_page(body) else excerpt(body)
-        for key in ("error", "message", "detail"):
+            return "" if answer.is_web_page(body) else excerpt(body, self._secrets)
+        for key in ("error", "message", "detail", "errorMessages"):
             if isinstance(said, dict):
                 said = said.get(key) or said
-        return excerpt((said if isinstance(said, str) else json.dumps(said)).encode())
+        return excerpt(
+            (said if isinstance(said, str) else json.dumps(said)).encode(), self._secrets
+        )
 
 
 _NOBODY = Credential("", {})

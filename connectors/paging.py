@@ -3,26 +3,49 @@
 `records` is the path of the list in each answer (`data.items`; empty where the answer is the list
 itself). What turns the pages goes into `body` where a question has one, there also by a path
 (`variables.after`), else into `params`. All raise SourceError for an answer without its list, for a
-page that comes twice, and for more than `most` pages.
+page that comes twice, and for more than `most` pages; Capped for as many records as `cap`, which is
+how many a system shows of one question before it stops without a word.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
 from connectors.contract import SourceError
 from connectors.http import Page, Session, shown_address
+from connectors.pointers import (
+    Following,
+    More,
+    at,
+    full,
+    in_header,
+    last_at,
+    more_at,
+    named,
+    of_last,
+    records_of,
+)
+
+__all__ = [
+    "Capped",
+    "at",
+    "by_cursor",
+    "by_link",
+    "by_number",
+    "by_offset",
+    "full",
+    "in_header",
+    "last_at",
+    "more_at",
+    "of_last",
+    "records_of",
+]
 
 _MOST = 10_000
-
-# Where the next page begins, as a page tells it; None after the last one.
-Following = Callable[[Page], Any]
-# Whether a page is followed by another.
-More = Callable[[Page], bool]
 
 
 class Capped(SourceError):
@@ -36,13 +59,14 @@ def by_link(
     *,
     records: str = "",
     following: Following = lambda page: page.next,
+    cap: int | None = None,
     most: int = _MOST,
 ) -> Iterator[Page]:
     """Pages that name the address of the next one: in the Link header, or where `following` looks.
 
     A short or an empty page does not end them, for some systems leave out what we may not see.
     """
-    guard = _Guard(records, most)
+    guard = _Guard(records, most, cap)
     page = session.page(path, params)
     while True:
         guard.check(page)
@@ -62,6 +86,7 @@ def by_cursor(
     following: Following,
     records: str = "",
     body: Mapping[str, Any] | None = None,
+    cap: int | None = None,
     most: int = _MOST,
 ) -> Iterator[Page]:
     """Pages that tell where the next one begins, which is sent back as `cursor`.
@@ -69,7 +94,7 @@ def by_cursor(
     `following` finds it: `at`, `in_header` or `of_last`. A short or an empty page does not end
     them.
     """
-    guard = _Guard(records, most)
+    guard = _Guard(records, most, cap)
     page = _ask(session, path, params, body, {})
     while True:
         guard.check(page)
@@ -93,6 +118,7 @@ def by_number(
     more: More | None = None,
     pages: str | None = None,
     body: Mapping[str, Any] | None = None,
+    cap: int | None = None,
     most: int = _MOST,
 ) -> Iterator[Page]:
     """Pages that are asked for by their number, with `size` records each.
@@ -102,7 +128,7 @@ def by_number(
     can move to an earlier page meanwhile (one before it is deleted, or changed in a list by time of
     change) another slips through: ask for the newest first.
     """
-    guard = _Guard(records, most)
+    guard = _Guard(records, most, cap)
     turn = first
     while True:
         page = _ask(session, path, params, body, {number: turn, limit: size})
@@ -136,29 +162,24 @@ def by_offset(
     """Pages that are asked for by how many records come before them, with `size` records each.
 
     They end where `more` says so, or else with an empty page. `cap` is how far offset and limit may
-    reach together; raises Capped where there may be more. With `key`, the path of a record's id,
-    each page begins with the last record of the one before it. Where that is no longer in its
-    place, the reading steps back, so that a deleted record hides no other: for lists in an order
-    that does not change.
+    reach together; where `more` says that nothing is beyond it, it is not hit. With `key`, the path
+    of a record's id, each page begins with the last record of the one before it. Where that is no
+    longer in its place, the reading steps back, so that a deleted record hides no other: for lists
+    in an order that does not change.
     """
     guard = _Guard(records, most)
     size = max(size, 2) if key else size
     start, read = 0, set[Any]()
     while True:
         room = size if cap is None else min(size, cap - start)
-        if room <= (1 if read else 0):
-            raise Capped(
-                f"{path} has more than the {cap:,} records that one question may show.",
-                "Ask for less at once.",
-            )
         page = _ask(session, path, params, body, {offset: start, limit: room})
         found = records_of(page, records)
-        names = [_named(page, record, key) for record in found] if key else []
+        names = [named(page, record, key) for record in found] if key else []
         if start and read and (not names or names[0] not in read):
             guard.count(page)
             start = max(0, start - size + 1)
             continue
-        if len(names) == 1 and names[0] in read:
+        if len(names) == 1 and names[0] in read and not (more and more(page)):
             return  # nothing but what the page before ended with
         guard.check(page)
         yield page
@@ -166,76 +187,27 @@ def by_offset(
             return
         read.update(names)
         # By what came, not by what was asked for: a system may give fewer than we ask for.
-        start += (len(found) or room) - (1 if names else 0)
-
-
-def records_of(page: Page, records: str = "") -> list[Any]:
-    """The records of a page; raises SourceError where the answer has no such list."""
-    found = _at(page.value, records)
-    if isinstance(found, list):
-        return found
-    place = f" at `{records}`" if records else ""
-    raise SourceError(
-        f"{shown_address(page.url)} answers without a list{place}: {page.excerpt}",
-        "Check what this source asks for.",
-    )
-
-
-def at(path: str, more: More | None = None) -> Following:
-    """What each page names at a path: a token, a cursor, an address; nothing on the last page."""
-
-    def following(page: Page) -> Any:
-        return _promised(page, _at(page.value, path), more)
-
-    return following
-
-
-def in_header(name: str) -> Following:
-    """What each page names in a header; the last page has it empty or not at all."""
-    return lambda page: page.headers.get(name, "").strip() or None
-
-
-def of_last(key: str, records: str = "", more: More | None = None) -> Following:
-    """What the last record of each page has at a path, such as its id.
-
-    Ends where `more` says so, or else with an empty page.
-    """
-
-    def following(page: Page) -> Any:
-        found = records_of(page, records)
-        return _promised(page, _named(page, found[-1], key) if found else None, more)
-
-    return following
-
-
-def more_at(path: str) -> More:
-    """A flag that is true where more pages follow, such as `has_more`."""
-    return lambda page: _flag(page, path)
-
-
-def last_at(path: str) -> More:
-    """A flag that is true on the last page, such as `isLast`."""
-    return lambda page: not _flag(page, path)
-
-
-def full(size: int, records: str = "") -> More:
-    """A page shorter than asked for is the last: only for a system that always gives so many."""
-    return lambda page: len(records_of(page, records)) >= size
+        overlap = 1 if names else 0
+        start += (len(found) or room) - overlap
+        if cap is not None and cap - start <= overlap:
+            raise _capped(page, cap)
 
 
 class _Guard:
     """What has been read of one list, so that nothing is read in a circle."""
 
-    def __init__(self, records: str, most: int) -> None:
+    def __init__(self, records: str, most: int, cap: int | None = None) -> None:
         self._records = records
         self._most = most
-        self._asked = 0
+        self._cap = cap
+        self._pages = 0
+        self._read = 0
         self._bodies: set[bytes] = set()
         self._before: list[Any] = []
         self._turns: set[str] = set()
 
     def check(self, page: Page) -> int:
-        """How many records the page has; raises SourceError for a page that came before."""
+        """How many records it has; raises SourceError where it is one too many or came before."""
         found = records_of(page, self._records)
         digest = hashlib.blake2b(page.content, digest_size=16).digest()
         if found and (digest in self._bodies or found == self._before):
@@ -245,13 +217,16 @@ class _Guard:
             )
         self._bodies.add(digest)
         self._before = found
+        self._read += len(found)
+        if self._cap is not None and self._read >= self._cap:
+            raise _capped(page, self._cap)
         self.count(page)
         return len(found)
 
     def count(self, page: Page) -> None:
         """One page more; raises SourceError for too many."""
-        self._asked += 1
-        if self._asked > self._most:
+        self._pages += 1
+        if self._pages > self._most:
             raise SourceError(
                 f"{shown_address(page.url)} has more than {self._most:,} pages.",
                 "Ask for less at once, for example from a later `start`.",
@@ -287,43 +262,8 @@ def _ask(
     return session.page(path, params, body=whole)
 
 
-def _promised(page: Page, found: Any, more: More | None) -> Any:
-    """Where the next page begins; raises SourceError where one is promised and not named."""
-    if more is None:
-        return None if found == "" else found
-    if not more(page):
-        return None
-    if found in (None, ""):
-        raise SourceError(
-            f"{shown_address(page.url)} promises another page and does not name it.",
-            "The next refresh asks again; if it stays, look into the system's own log.",
-        )
-    return found
-
-
-def _named(page: Page, record: Any, key: str) -> Any:
-    found = _at(record, key)
-    if isinstance(found, (str, int)):
-        return found
-    raise SourceError(
-        f"A record at {shown_address(page.url)} has no `{key}`, by which pages are turned.",
-        "Name a key that every record has.",
+def _capped(page: Page, cap: int | None) -> Capped:
+    return Capped(
+        f"{shown_address(page.url)} has more than the {cap:,} records that one question shows.",
+        "Ask for less at once, for example for a shorter stretch of time.",
     )
-
-
-def _flag(page: Page, path: str) -> bool:
-    found = _at(page.value, path)
-    if isinstance(found, bool):
-        return found
-    raise SourceError(
-        f"{shown_address(page.url)} does not say at `{path}` whether it is the last page: "
-        f"{page.excerpt}",
-        "Check what this source asks for.",
-    )
-
-
-def _at(value: Any, path: str) -> Any:
-    """What is at a path in an answer or a record; None where there is nothing."""
-    for step in filter(None, path.split(".")):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value

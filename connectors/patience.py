@@ -14,7 +14,7 @@ _PASSING = (429, 500, 502, 503, 504)
 # A silence takes a whole `timeout` each time, a failure is told at once.
 _TRIES = 5
 _TRIES_IN_SILENCE = 3
-_LONGEST_USUAL = 60.0
+_SHORTEST, _LONGEST_USUAL = 1.0, 60.0
 
 
 class Patience:
@@ -84,8 +84,9 @@ class Tries:
     def _wait(self, told: float | None, usual: float, why: str) -> bool:
         if told is None:
             return self._patience.wait(usual, why)
-        # Told to come back at once and then sent away again, we do not believe it a third time.
-        seconds = told if self._failed + self._limited == 1 else max(told, usual)
+        # Sent away again although we came when we were told to, we do not believe it any more.
+        is_first = self._failed + self._limited == 1
+        seconds = max(told, _SHORTEST if is_first else usual)
         if self._patience.wait(seconds, why):
             return True
         until = dt.datetime.fromtimestamp(time.time() + seconds, dt.UTC)
@@ -99,4 +100,5 @@ class Tries:
 
 def _usual(times: int) -> float:
     """The wait after so many failures: twice as long each time, and never with everybody else's."""
-    return min(2.0 ** (times - 1) * random.uniform(1.0, 1.5), _LONGEST_USUAL)
+    grown: float = _SHORTEST * 2 ** min(times - 1, 10)
+    return min(grown * random.uniform(1.0, 1.5), _LONGEST_USUAL)

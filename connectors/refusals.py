@@ -77,8 +77,11 @@ def unauthorised(
     return Rejected(status, said, what, advice)
 
 
-def unreached(where: str, error: Exception, timeout: float) -> Unanswered:
-    """For no answer at all, or half of one; `timeout` in seconds."""
+def unreached(where: str, error: Exception, timeout: float) -> SourceError:
+    """For no answer at all, or half of one; `timeout` in seconds.
+
+    Unanswered, unless it is sure that another try would end alike.
+    """
     causes = list(_causes(error))
 
     def is_a(*kinds: type[BaseException]) -> bool:
@@ -91,6 +94,8 @@ def unreached(where: str, error: Exception, timeout: float) -> Unanswered:
         said = next((c.verify_message for c in causes if hasattr(c, "verify_message")), "")
         what = f"There is no secure connection to {where}" + (f": {said}." if said else ".")
         advice = "For a certificate of your own, name its authority's file in REQUESTS_CA_BUNDLE."
+        if said:
+            return SourceError(what, advice)
     elif is_a(exceptions.NameResolutionError):
         what = f"The host of {where} has no address."
         advice = "Check the spelling of the host, and that this machine's DNS knows it."

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 import pytest
 
 from connectors import http
+from connectors.addresses import origin, split
 from connectors.contract import SourceError
-from connectors.http import Session, basic, bearer, shown_address
+from connectors.http import Credential, Session, basic, bearer, shown_address
 from tests.peer import Answer, Request, Server, serving
 from tests.programs import program
 
@@ -70,6 +71,45 @@ def test_a_long_question_is_sent_as_a_form():
         assert (server.asked[0].method, server.asked[0].body) == ("POST", "query=a+b")
 
 
+def test_a_question_may_be_sent_as_json():
+    with serving(lambda request: Answer(b"{}")) as server:
+        asked(server, body={"jql": "order by updated", "fields": ["summary"]})
+
+        (request,) = server.asked
+        assert (request.method, request.headers["Content-Type"]) == ("POST", "application/json")
+        assert request.json == {"jql": "order by updated", "fields": ["summary"]}
+
+
+def test_parameters_are_written_as_systems_read_them():
+    parameters = {"total": True, "statuses[]": ["open", "done"], "at": "1+1", "since": None}
+    with serving(lambda request: Answer(b"{}")) as server:
+        asked(server, params=parameters)
+
+        assert server.asked[0].lists == {
+            "total": ["true"],
+            "statuses[]": ["open", "done"],
+            "at": ["1+1"],
+        }
+
+
+def test_a_slash_within_a_part_of_a_path_stays_encoded():
+    with serving(lambda request: Answer(b"{}")) as server:
+        asked(server, "projects/group%2Fshop/issues")
+
+        assert server.asked[0].path == "/projects/group%2Fshop/issues"
+
+
+def test_a_page_has_its_body_as_it_came_and_its_headers_however_they_are_written():
+    with serving(lambda request: Answer(b'[ {"a": 1} ]', headers={"X-Total": "1"})) as server:
+        with Session(server.url, timeout=TIMEOUT) as session:
+            page = session.page("things")
+
+        assert page.content == b'[ {"a": 1} ]'
+        assert page.value == [{"a": 1}]
+        assert page.headers["x-total"] == "1"
+        assert page.url == f"{server.url}/things"
+
+
 def test_a_user_and_password_in_the_address_are_sent_but_never_shown():
     with serving(lambda request: Answer(b"{}")) as server:
         address = server.url.replace("http://", "http://reader:pass%20word@")
@@ -108,66 +148,6 @@ def test_a_credential_that_no_header_can_carry_is_refused_without_showing_it():
     assert SECRET not in str(caught.value)
 
 
-# --- trying again -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_failure_is_asked_again(status, clock):
-    answers = always(Answer(status=status), Answer(status=status), Answer(b"[7]"))
-    with serving(lambda request: next(answers)) as server:
-        assert asked(server) == [7]
-        assert len(server.asked) == 3
-
-
-def test_a_question_sent_as_a_form_is_asked_again_too(clock):
-    answers = always(Answer(status=503), Answer(b"[7]"))
-    with serving(lambda request: next(answers)) as server:
-        assert asked(server, form={"query": "x"}) == [7]
-
-
-def test_the_wait_that_a_system_asks_for_is_kept(clock):
-    answers = always(Answer(status=429, headers={"Retry-After": "17"}), Answer(b"[7]"))
-    with serving(lambda request: next(answers)) as server:
-        asked(server)
-
-        assert clock.waits == [17]
-
-
-def test_a_wait_that_nobody_understands_becomes_the_usual_one(clock):
-    answers = always(Answer(status=429, headers={"Retry-After": "soon"}), Answer(b"[7]"))
-    with serving(lambda request: next(answers)) as server:
-        assert asked(server) == [7]
-
-
-def test_a_wait_beyond_reason_is_left_to_the_next_refresh(clock):
-    busy = Answer(status=429, headers={"Retry-After": "3600"})
-    with serving(lambda request: busy) as server:
-        said = refusal(server)
-
-        assert "asks us to wait 3600 seconds" in said
-        assert len(server.asked) == 1
-        assert clock.waits == []
-
-
-def test_a_lasting_failure_ends_after_five_tries_with_the_systems_own_words(clock):
-    failure = Answer(b'{"error": "no disk left"}', status=503)
-    with serving(lambda request: failure) as server:
-        said = refusal(server)
-
-        assert "503 Service Unavailable: no disk left" in said
-        assert len(server.asked) == 5
-
-
-def test_the_waits_grow_and_are_never_twice_the_same(clock):
-    with serving(lambda request: Answer(status=503)) as server:
-        refusal(server)
-        refusal(server)
-
-    first, second = clock.waits[:4], clock.waits[4:]
-    assert first == sorted(first)
-    assert first != second
-
-
 # --- refusals -----------------------------------------------------------------------------------
 
 
@@ -183,6 +163,41 @@ def test_a_refused_credential_is_named_not_shown_and_not_tried_again(status, cre
         assert f"refuses {key} ({status}" in said
         assert SECRET not in said
         assert len(server.asked) == 1
+
+
+def test_a_credential_that_expires_in_the_middle_is_told_and_not_tried_again():
+    answers = always(Answer(b"[1]"), Answer(b"token expired", status=401))
+    with (
+        serving(lambda request: next(answers)) as server,
+        Session(server.url, timeout=TIMEOUT, credential=bearer(SECRET)) as session,
+    ):
+        session.json("things")
+        with pytest.raises(SourceError, match=r"takes `token` no longer \(401 Unauth"):
+            session.json("things")
+
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        bearer(SECRET),
+        basic("reader", SECRET),
+        Credential("`token`", {"Authorization": f"Token token={SECRET}"}),
+        Credential("`token`", {"PRIVATE-TOKEN": SECRET}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_a_credential_that_the_system_repeats_is_not_shown(credential, status):
+    def echo(request: Request) -> Answer:
+        return Answer(f"{request.headers}, {SECRET}".encode(), status=status)
+
+    with serving(echo) as server:
+        said = refusal(server, credential=credential)
+
+    assert "***" in said
+    assert SECRET not in said
+    assert credential.secrets[0] not in said
 
 
 def test_a_system_that_wants_a_credential_and_gets_none_says_so():
@@ -240,12 +255,30 @@ def test_a_web_page_instead_of_data_is_an_error(page):
         assert "answered with a web page instead of data" in refusal(server)
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_answer_with_nothing_in_it_is_an_error(body):
+    with serving(lambda request: Answer(body)) as server:
+        assert "answered with nothing at all" in refusal(server)
+
+
 def test_an_answer_that_is_not_json_is_shown_in_part():
     with serving(lambda request: Answer(b"hello " * 1000)) as server:
         said = refusal(server)
 
     assert "not JSON: 'hello hello" in said
     assert len(said) < 600
+
+
+def test_an_answer_whose_json_ends_in_the_middle_is_an_error():
+    with serving(lambda request: Answer(b'{"data": [1, 2')) as server:
+        assert "is not JSON: '{\"data\": [1, 2'" in refusal(server)
+
+
+def test_an_answer_that_breaks_off_once_is_read_anew(clock):
+    half = Answer(b"[1, 2", headers={"Content-Length": "1000"})
+    answers = always(half, Answer(b"[1, 2, 3]"))
+    with serving(lambda request: next(answers)) as server:
+        assert asked(server) == [1, 2, 3]
 
 
 def test_an_answer_that_breaks_off_is_an_error(clock):
@@ -355,6 +388,55 @@ def test_a_certificate_that_nobody_vouches_for_is_told(clock, tmp_path):
             session.json("y")
 
 
+# --- on to the next page ------------------------------------------------------------------------
+
+
+def test_the_next_page_may_be_asked_for_by_its_whole_address():
+    with (
+        serving(lambda request: Answer(b"[1]")) as server,
+        Session(f"{server.url}/api", timeout=TIMEOUT, credential=bearer(SECRET)) as session,
+    ):
+        session.page(f"{server.url}/other/things?page=2", {"size": 5})
+
+        assert server.asked[0].path == "/other/things?page=2&size=5"
+        assert server.asked[0].headers["Authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:1/things",
+        "http://localhost:{port}/things",
+        "https://127.0.0.1:{port}/things",
+        "HTTP://127.0.0.1.example.org:{port}/things",
+        "http://127.0.0.1:{port}@example.org/things",
+    ],
+)
+def test_no_next_page_is_asked_for_elsewhere(address):
+    with (
+        serving(lambda request: Answer(b"[1]")) as server,
+        Session(server.url, timeout=TIMEOUT, credential=bearer(SECRET)) as session,
+        pytest.raises(SourceError, match=r"sends us on to .*, where our credential does not go"),
+    ):
+        session.page(address.format(port=server.url.rpartition(":")[2]))
+
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("https://Example.org/api", "HTTPS://example.org:443/other?page=2", True),
+        ("http://example.org", "http://example.org:80", True),
+        ("http://example.org", "https://example.org", False),
+        ("https://example.org", "https://api.example.org", False),
+        ("https://example.org:8443", "https://example.org", False),
+    ],
+)
+def test_scheme_host_and_port_make_an_address_our_own(one, other, is_same):
+    assert (origin(split(one)) == origin(split(other))) is is_same
+
+
 # --- redirects ----------------------------------------------------------------------------------
 
 
@@ -369,7 +451,7 @@ def test_no_header_of_ours_follows_a_redirect_to_another_host():
         Session(
             server.url,
             timeout=TIMEOUT,
-            credential=http.Credential("`token`", {"Private-Token": SECRET}),
+            credential=Credential("`token`", {"Private-Token": SECRET}),
             headers={"X-Scope-OrgID": "ours"},
         ) as session,
     ):

@@ -397,7 +397,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     ask = http.Session.json
 
     def note(session: http.Session, path: str, **arguments: Any) -> Any:
-        noted.append(arguments["data"])
+        noted.append(arguments["form"])
         return ask(session, path, **arguments)
 
     monkeypatch.setattr(http.Session, "json", note)
@@ -666,7 +666,7 @@ def test_what_does_not_come_from_a_prometheus_is_an_error(body, words):
         assert words in failure(options(server.url))
 
 
-def test_a_prometheus_that_is_not_there_is_an_error():
+def test_a_prometheus_that_is_not_there_is_an_error(clock):
     assert "Nothing answers at http://127.0.0.1:" in failure(
         options(f"http://127.0.0.1:{free_port()}")
     )
