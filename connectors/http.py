@@ -156,10 +156,10 @@ class Session:
         self, url: str, params: Mapping[str, Any] | None, form: Mapping[str, Any] | None, body: Any
     ) -> requests.Response:
         """Whatever answer comes, its body unread."""
-        is_question = form is None and body is None
+        is_get = form is None and body is None
         try:
             return self._session.request(
-                "GET" if is_question else "POST",
+                "GET" if is_get else "POST",
                 url,
                 params={name: _plain(value) for name, value in (params or {}).items()},
                 data=form,
@@ -167,7 +167,7 @@ class Session:
                 timeout=self._timeout,
                 stream=True,
                 # A redirected form becomes a bare GET, or goes on to a stranger.
-                allow_redirects=is_question,
+                allow_redirects=is_get,
             )
         except requests.TooManyRedirects:
             raise SourceError(
