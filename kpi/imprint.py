@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from kpi import currency
 from kpi.compiler import QuestionRefused
 from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
@@ -208,6 +209,9 @@ def _write_tables(
         # Without one of its sources a table may lack anything: nothing in it is known to be whole.
         told = [brought_at.get(source) for source in sources]
         known = [moment for moment in told if moment is not None]
+        if unknown := currency.unknown_from(connection, table, facts.get(table, {})):
+            known.append(unknown)
+            told.append(unknown)
         fresh_until = min(known) if known and len(known) == len(told) else None
         first, last = _days(connection, vocabulary, table, facts.get(table, {}))
         rows = sum(n for (name, _), n in counted.items() if name == table)

@@ -12,9 +12,11 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from kpi import editions, history, imprint, known_answers
+from kpi import currency, editions, history, imprint, known_answers
+from kpi.currency import Gap
 from kpi.draft import Draft
 from kpi.editions import DatabaseError, NoEdition, Pointer
 from kpi.history import Publication
@@ -58,6 +60,14 @@ def is_current(home: Path, version: int, vocabulary_text: str, declarations: Dec
     return (pointer.version, pointer.vocabulary, pointer.sources) == wanted
 
 
+@dataclass(frozen=True)
+class Published:
+    """What readers are pointed at now, and the money in it that has no exchange rate."""
+
+    pointer: Pointer
+    gaps: tuple[Gap, ...]
+
+
 def publish(
     home: Path,
     warehouse_path: Path,
@@ -68,7 +78,7 @@ def publish(
 ) -> Pointer:
     """Opens a working database and publishes it, as `publish_open` does."""
     with Warehouse(warehouse_path) as warehouse:
-        return publish_open(home, warehouse, vocabulary_text, sources, now, despite)
+        return publish_open(home, warehouse, vocabulary_text, sources, now, despite).pointer
 
 
 def publish_open(
@@ -78,7 +88,7 @@ def publish_open(
     sources: Declarations,
     now: dt.datetime,
     despite: Despite | None = None,
-) -> Pointer:
+) -> Published:
     """Makes the working database and these definitions the current edition, and closes it.
 
     Whoever is killed in between leaves the edition before it in place. Raises Refused for a
@@ -97,6 +107,7 @@ def publish_open(
         name = f"{number:06d}-{uuid.uuid4().hex[:6]}.duckdb"
         _clear_leftovers(home)
         version = warehouse.version()
+        gaps = currency.convert(warehouse.connection, vocabulary.currency, vocabulary.calendar)
         imprint.write(
             warehouse.connection,
             number=number,
@@ -124,7 +135,7 @@ def publish_open(
         with contextlib.suppress(OSError):
             _clear_leftovers(home)
         raise _not_published(home, error) from error
-    return pointer
+    return Published(pointer, gaps)
 
 
 def full_disk(error: BaseException) -> BaseException | None:

@@ -17,7 +17,7 @@ from kpi.editions import DatabaseError, Pointer
 from kpi.imprint import Declaration, Declarations
 from kpi.interruption import Interrupted, Stop, interruptible
 from kpi.known_answers import Failure
-from kpi.publishing import NotPublished
+from kpi.publishing import NotPublished, Published
 from kpi.pulling import Delivery, Puller
 from kpi.refresh_log import refresh_log
 from kpi.secrecy import Secrets
@@ -80,7 +80,9 @@ def refresh(
             # A timer that finds nothing due has nothing to tell.
             published = run.publish(quiet=due and not deliveries, anyway=publish_anyway)
         failed = any(delivery.error is not None for delivery in deliveries)
-        return Outcome(int(failed), deliveries, published)
+        unknown = bool(published and published.gaps)
+        pointer = published.pointer if published else None
+        return Outcome(int(failed or unknown), deliveries, pointer)
     except Refused as refused:
         return _ended(voice, 2, *map(str, refused.problems))
     except _WrongUse as wrong:
@@ -163,7 +165,7 @@ class _Refresh:
         ]
         return tuple(puller.pull(source, full=full) for source in chosen)
 
-    def publish(self, *, quiet: bool, anyway: bool) -> Pointer | None:
+    def publish(self, *, quiet: bool, anyway: bool) -> Published | None:
         """Publishes where the current edition lacks anything; None where it stays."""
         started = time.monotonic()
         declarations = self._declarations(imprint.known_systems(self.warehouse.connection))
@@ -179,12 +181,14 @@ class _Refresh:
             )
         self.voice.progress("publishing")
         despite = self._despite if anyway else None
-        pointer = publishing.publish_open(
+        published = publishing.publish_open(
             self.home, self.warehouse, text, declarations, self.now(), despite
         )
         seconds = time.monotonic() - started
-        self.voice.line(f"Published edition {pointer.number} in {seconds:.1f} s.")
-        return pointer
+        for gap in published.gaps:
+            self.voice.line(str(gap))
+        self.voice.line(f"Published edition {published.pointer.number} in {seconds:.1f} s.")
+        return published
 
     def _despite(self, failures: Sequence[Failure]) -> None:
         self.voice.line(f"Publishing although not every known answer holds ({len(failures)}):")

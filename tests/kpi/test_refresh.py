@@ -528,3 +528,17 @@ def test_a_working_database_that_is_none_is_an_error_in_words(
 
     assert outcome.exit_code == 1
     assert "cannot be used" in heard.text
+
+
+def test_money_without_a_rate_fails_the_refresh_that_publishes_it_and_is_told(
+    tmp_path: Path, run: Run, heard: Heard
+) -> None:
+    entry = {"entry_id": "a", "occurred_at": "2026-03-09", "amount_minor": "500", "currency": "CHF"}
+    step = {"rows": [{**entry, "exponent": "2"}], "into": "payments"}
+    write_home(tmp_path, {"ledger": {"steps": [step]}})
+
+    outcome = run()
+
+    assert outcome.exit_code == 1
+    assert outcome.published is not None
+    assert "payments: 1 entry on 2026-03-09 has no rate from CHF into EUR" in heard.text
