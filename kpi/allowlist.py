@@ -61,6 +61,8 @@ BOOLEANS = (
     exp.Like,
     exp.Boolean,
 )
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_DATE = re.compile(r"\d{4} - \d{1,2} - \d{1,2}")
 _OPERATORS = (
     *BOOLEANS,
     exp.Add,
@@ -83,6 +85,22 @@ _OPERATORS = (
     exp.Upper,
 )
 SECONDS = {"minutes_between": 60, "hours_between": 3600, "days_between": 86400}
+# What people call a function elsewhere -> how it is written here.
+_ELSEWHERE = {
+    "average": "avg(x)",
+    "mean": "avg(x)",
+    "cnt": "count(*)",
+    "count_distinct": "count(distinct x)",
+    "countif": "count_if(condition)",
+    "sum_if": "sum(x) filter (where condition)",
+    "percentile_cont": "percentile(x, 0.9)",
+    "quantile": "percentile(x, 0.9)",
+    "quantile_cont": "percentile(x, 0.9)",
+    "quantile_disc": "percentile_disc(x, 0.9)",
+    "ifnull": "coalesce(x, 0)",
+    "datediff": "days_between(earlier, later)",
+    "date_diff": "days_between(earlier, later)",
+}
 _OPENED = re.compile(r"(\w+)\s*\(\s*$")
 _CALL = re.compile(r"(\w+)\s*\(")
 _ADVICE: dict[type[exp.Expr], tuple[str, str]] = {
@@ -261,6 +279,16 @@ def check_node(node: exp.Expr, mistakes: Mistakes) -> bool:
         return False
     if isinstance(node, exp.Anonymous):
         return _check_function(node, mistakes)
+    if isinstance(node, _COMPARISONS) and any(isinstance(side, exp.Null) for side in _sides(node)):
+        named = next((side.sql() for side in _sides(node) if isinstance(side, exp.Column)), "x")
+        is_not = " not" * isinstance(node, exp.NEQ)
+        fix = f"Write {named} is{is_not} null."
+        mistakes.add(node, "nothing is equal to null, not even null", fix)
+        return False
+    if isinstance(node, exp.Sub) and _DATE.fullmatch(node.sql()):
+        day = node.sql().replace(" ", "")
+        mistakes.add(node, f"{day} is a subtraction", f"A day stands in quotes: '{day}'.")
+        return False
     if type(node) in _OPERATORS:
         return True
     what, fix = _ADVICE.get(type(node), (None, ""))
@@ -294,7 +322,37 @@ def _check_function(node: exp.Anonymous, mistakes: Mistakes) -> bool:
 
 def _nearest_function(name: str) -> str:
     known = (*AGGREGATES, *SCALARS)
+    if name in _ELSEWHERE:
+        return f"Write {_ELSEWHERE[name]}."
     return nearest(name, known) or f"Known functions: {', '.join(known)}."
+
+
+def _sides(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    return bare(node.this), bare(node.expression)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A column that is compared with something written out: a text, or a number as it stands."""
+
+    column: str
+    value: Name
+    is_text: bool
+    is_equality: bool
+
+
+def comparisons(tree: exp.Expr, mistakes: Mistakes) -> Iterator[Comparison]:
+    """Every comparison of a column with a literal in an expression over rows."""
+    for node in tree.find_all(*_COMPARISONS, exp.In, exp.Between):
+        others = [bare(each) for each in node.iter_expressions()]
+        columns = [each for each in others if isinstance(each, exp.Column)]
+        if len(columns) != 1:
+            continue
+        for literal in others:
+            if isinstance(literal, exp.Literal):
+                value = Name(literal.this, mistakes.offset(literal))
+                is_equality = isinstance(node, exp.EQ | exp.NEQ | exp.In)
+                yield Comparison(columns[0].name, value, literal.is_string, is_equality)
 
 
 def outermost_aggregates(tree: exp.Expr) -> Iterator[exp.Expr]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from kpi import sources as declared
 from kpi.editions import Edition, NoEdition, latest
-from kpi.fitting import against_facts, known_answer_problems
+from kpi.fitting import against_facts, alone
+from kpi.history import computed_before
 from kpi.sources import Sources
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import VocabularyRefused, load_vocabulary
@@ -52,8 +53,9 @@ def check_home(home: Path) -> tuple[list[Problem], list[str]]:
 def _misfits(vocabulary: Vocabulary, edition: Edition | None) -> list[Problem]:
     """What the vocabulary asks that the facts cannot give, as far as there are facts."""
     if edition is None:
-        return known_answer_problems(vocabulary)
-    return against_facts(vocabulary, edition.columns, edition.query)
+        return alone(vocabulary)
+    proven = computed_before(vocabulary, edition.query)
+    return against_facts(vocabulary, edition.columns, edition.query, proven)
 
 
 def read_vocabulary(home: Path) -> Vocabulary:

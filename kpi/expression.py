@@ -20,6 +20,7 @@ from sqlglot.errors import ParseError, TokenError
 from kpi.allowlist import (
     BOOLEANS,
     SECONDS,
+    Comparison,
     ExpressionRefused,
     Mistake,
     Mistakes,
@@ -28,8 +29,10 @@ from kpi.allowlist import (
     arguments_of,
     bare,
     check_aggregate,
+    check_node,
     check_outside_aggregates,
     check_row_expression,
+    comparisons,
     is_plain_table,
     outermost_aggregates,
 )
@@ -41,6 +44,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 # Rows are read under this alias, so that no output name can shadow a column.
 ROW = "t"
 
+_SELECT = re.compile(r"\s*select\b", re.IGNORECASE)
 _LONGEST = 20_000
 _DEEPEST = 100
 _MOST_PARTS = 200
@@ -65,12 +69,22 @@ class Aggregate:
     def is_count(self) -> bool:
         return self.kind in ("count", "count_if")
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether its values for two sets of rows are together the value for all of them."""
+        return self.kind in ("sum", "count", "count_if") and "(DISTINCT " not in self.sql
+
 
 @dataclass(frozen=True)
 class Formula:
-    """Arithmetic over slots: the aggregates of one table, or other metrics."""
+    """Arithmetic over slots: the aggregates of one table, or other metrics.
+
+    A linear one adds and subtracts its slots, each perhaps times a number: where they add up over
+    time, so does it.
+    """
 
     text: str
+    linear: bool = False
 
     def sql(self, slots: Mapping[str, str]) -> str:
         """The formula with every slot filled."""
@@ -86,6 +100,7 @@ class FactValue:
     formula: Formula
     condition: str | None
     columns: tuple[Name, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,7 @@ class Condition:
     sql: str
     parameters: Mapping[str, str]
     columns: tuple[Name, ...]
+    comparisons: tuple[Comparison, ...]
 
 
 # The same expressions are read again and again: by an edition, by the file, at each save.
@@ -124,6 +140,9 @@ def parse_value(text: str) -> FactValue | MetricValue:
 
 def _value(text: str) -> FactValue | MetricValue:
     prefix = "select "
+    if _SELECT.match(text):
+        what = "a value begins with its aggregates, not with 'select'"
+        raise ExpressionRefused([Mistake(0, what, "Leave out 'select'.")])
     select = _parse(prefix + text, len(prefix))
     mistakes = Mistakes(prefix + text, len(prefix))
     if not isinstance(select, exp.Select):
@@ -179,6 +198,7 @@ def _condition(text: str, prefix: str) -> Condition:
         mistakes.add(condition, "a filter must be a condition", _WHERE)
     columns = check_row_expression(condition, mistakes)
     mistakes.raise_if_any()
+    compared = tuple(comparisons(condition, mistakes))
     parameters: dict[str, str] = {}
     for literal in condition.find_all(exp.Literal):
         if literal.is_string and not isinstance(literal.parent, exp.Cast):
@@ -187,7 +207,7 @@ def _condition(text: str, prefix: str) -> Condition:
             # Marked where it stands: replacing nodes one by one takes minutes in a long list.
             literal.set("this", f"\x01{name}\x01")
     sql = _TEXT.sub(r"$\1", _sql(_row_sql(condition)))
-    return Condition(sql, parameters, columns)
+    return Condition(sql, parameters, columns, compared)
 
 
 _HOW = "Write AGGREGATES from TABLE [where CONDITION], or a formula of metrics."
@@ -257,6 +277,10 @@ def _not_understood(sql: str, shift: int, error: Mapping[str, Any]) -> Mistake:
 
 
 def _metric_value(projection: exp.Expr, mistakes: Mistakes) -> MetricValue:
+    inner = projection.find(exp.Subquery, exp.Select)
+    if inner is not None:
+        check_node(inner, mistakes)
+        raise ExpressionRefused(mistakes.found)
     aggregate = next((n for n in projection.walk() if aggregate_name(n)), None)
     if aggregate is not None:
         what = f"'{aggregate_name(aggregate)}' needs the fact table it is taken from"
@@ -286,7 +310,7 @@ def _metric_value(projection: exp.Expr, mistakes: Mistakes) -> MetricValue:
     if not inputs:
         mistakes.add(projection, "a value that is always the same is not a metric", _HOW)
         raise ExpressionRefused(mistakes.found)
-    return MetricValue(tuple(inputs), Formula(_sql(_safe_division(holder.this))))
+    return MetricValue(tuple(inputs), _formula(_safe_division(holder.this)))
 
 
 def _ago(node: exp.Anonymous, mistakes: Mistakes) -> Input | None:
@@ -333,6 +357,8 @@ def _fact_value(select: exp.Select, projection: exp.Expr, mistakes: Mistakes) ->
     named = Name(table.name, max(start - mistakes.shift, 0))
     if mistakes.found:
         raise ExpressionRefused(mistakes.found, named, columns)
+    compared = [*comparisons(projection, mistakes)]
+    compared += comparisons(where.this, mistakes) if where is not None else ()
     aggregates = list(outermost_aggregates(holder.this))
     _not_too_many(len(aggregates))
     for index, node in enumerate(aggregates):
@@ -349,9 +375,10 @@ def _fact_value(select: exp.Select, projection: exp.Expr, mistakes: Mistakes) ->
     return FactValue(
         table=named,
         aggregates=tuple(found),
-        formula=Formula(_sql(_spelt_out(holder.this))),
+        formula=_formula(_spelt_out(holder.this)),
         condition=condition,
         columns=tuple(columns),
+        comparisons=tuple(compared),
     )
 
 
@@ -417,6 +444,24 @@ def _safe_division(tree: exp.Expr) -> exp.Expr:
             zero = exp.Literal.number(0)
             node.set("expression", exp.Nullif(this=divisor.copy(), expression=zero))
     return tree
+
+
+def _formula(tree: exp.Expr) -> Formula:
+    return Formula(_sql(tree), _is_linear(tree))
+
+
+def _is_linear(tree: exp.Expr) -> bool:
+    if isinstance(tree, exp.Paren | exp.Neg):
+        return _is_linear(tree.this)
+    if isinstance(tree, exp.Add | exp.Sub):
+        return _is_linear(tree.this) and _is_linear(tree.expression)
+    if isinstance(tree, exp.Mul):
+        sides = (bare(tree.this), bare(tree.expression))
+        numbers = [isinstance(side, exp.Literal) for side in sides]
+        return any(numbers) and not all(numbers) and _is_linear(sides[numbers.index(False)])
+    if isinstance(tree, exp.Div):
+        return isinstance(bare(tree.expression), exp.Literal) and _is_linear(tree.this)
+    return isinstance(tree, exp.Column)
 
 
 def _slot(name: str) -> exp.Expr:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from kpi import yaml_text
-from kpi.allowlist import ExpressionRefused, Name
+from kpi.allowlist import Comparison, ExpressionRefused, Name
 from kpi.compiler import (
     TOTAL,
     Facts,
     Question,
     QuestionRefused,
+    Statement,
     check_question,
     compile_question,
     quoted,
@@ -30,20 +32,30 @@ Query = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 _TIMES = ("DATE", "TIMESTAMP")
 # How many values are described in one statement.
 _AT_ONCE = 20
+_TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0")
+_TAKEN = re.compile(r"name and argument types '(\w+)\((.*?)\)'")
+_COMPARED = re.compile(r"(=|<>|\blike|\bin\s*\([^)]*)\s*$", re.IGNORECASE)
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|FLOAT|DOUBLE|BOOLEAN")
 
 
-def against_facts(vocabulary: Vocabulary, columns: Columns, query: Query) -> list[Problem]:
+def against_facts(
+    vocabulary: Vocabulary, columns: Columns, query: Query, proven: Collection[str] = ()
+) -> list[Problem]:
     """Everything in the vocabulary that these fact tables cannot give.
 
     `columns` holds the DuckDB type of every column by table; a table that is not there yet is
-    passed over. `query` gives the rows of a statement and raises QuestionRefused where the types
-    in it do not fit.
+    passed over. `query` gives the rows of a statement and raises QuestionRefused for one that
+    cannot run. Each metric is computed once over all its rows, but for the `proven` ones.
     """
-    return _Fitting(vocabulary, columns, query).problems()
+    return _Fitting(vocabulary, columns, query, proven).problems()
 
 
-def known_answer_problems(vocabulary: Vocabulary) -> list[Problem]:
+def alone(vocabulary: Vocabulary) -> list[Problem]:
+    """What does not fit together in the vocabulary itself, whatever the facts are."""
+    return [*_known_answer_problems(vocabulary), *_target_problems(vocabulary)]
+
+
+def _known_answer_problems(vocabulary: Vocabulary) -> list[Problem]:
     """Every `test` entry that asks what its metric cannot answer."""
     return [
         problem
@@ -51,6 +63,24 @@ def known_answer_problems(vocabulary: Vocabulary) -> list[Problem]:
         for index in range(len(metric.tests))
         for problem in _test_problems(vocabulary, metric, index)
     ]
+
+
+def _target_problems(vocabulary: Vocabulary) -> list[Problem]:
+    """Every target that names a period for a level or a rate, or none for a flow."""
+    problems = []
+    for metric in vocabulary.metrics.values():
+        named = {step.per for step in metric.target.steps} if metric.target else set()
+        if vocabulary.is_flow(metric) and None in named:
+            what = f"'{metric.name}' adds up over time, so its target must name a period."
+            fix = "For example: 60 per week."
+        elif not vocabulary.is_flow(metric) and named - {None}:
+            what = f"'{metric.name}' does not add up over time, so its target has no period."
+            fix = "Write the number alone."
+        else:
+            continue
+        place = vocabulary.document.place(("metrics", metric.name, "target"))
+        problems.append(Problem(vocabulary.document.name, place, what, fix))
+    return problems
 
 
 def _test_problems(vocabulary: Vocabulary, metric: Metric, index: int) -> list[Problem]:
@@ -91,6 +121,7 @@ class _Fitting:
     vocabulary: Vocabulary
     columns: Columns
     query: Query
+    proven: Collection[str] = ()
     found: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
 
@@ -113,7 +144,8 @@ class _Fitting:
                 if there and not self.broken & below[metric.name] and self._metric(metric):
                     sound.append(metric)
             self._types(sound)
-        return [*self.found, *known_answer_problems(self.vocabulary)]
+            self._computed([m for m in sound if m.name not in {*self.proven, *self.broken}])
+        return [*self.found, *alone(self.vocabulary)]
 
     def _note(self, place: Place, what: str, fix: str) -> None:
         self.found.append(Problem(self.vocabulary.document.name, place, what, fix))
@@ -178,7 +210,9 @@ class _Fitting:
         table = metric.tables[0]
         for column in _unknown(metric.value.columns, self.columns[table]):
             place = document.place_in((*path, "value"), column.offset)
-            self._column(table, column.name, place)
+            self._column(table, column.name, place, self._meant(metric, column))
+        for compared in metric.value.comparisons:
+            self._comparison(metric, self.columns[table], compared)
         match metric.reach:
             case AsOf(start, end):
                 self._time(table, start, (*path, "as_of", "from"))
@@ -206,13 +240,34 @@ class _Fitting:
                 continue
             for metric in some:
                 if refused := self._refused([metric]):
-                    what = f"does not fit the types of its columns: {refused}"
-                    self._misfit(metric, what, "Change the value or the type in sources.yaml.")
+                    self._misfit(metric, *_in_words(str(refused)))
+
+    def _computed(self, metrics: Sequence[Metric]) -> None:
+        """What only the rows can tell: whether every one of them can be taken."""
+        for start in range(0, len(metrics), _AT_ONCE):
+            some = metrics[start : start + _AT_ONCE]
+            if self._run(some) is None:
+                continue
+            for metric in some:
+                if refused := self._run([metric]):
+                    self._misfit(metric, *_in_words(str(refused)))
+
+    def _run(self, metrics: Sequence[Metric]) -> QuestionRefused | None:
+        """Why these cannot be computed together over all rows."""
+        statement = self._statement(metrics)
+        try:
+            self.query(statement.sql, statement.parameters)
+        except QuestionRefused as refused:
+            return refused
+        return None
+
+    def _statement(self, metrics: Sequence[Metric]) -> Statement:
+        question = Question(tuple(m.name for m in metrics), TOTAL, start=FIRST_DAY, end=LAST_DAY)
+        return compile_question(self.vocabulary, question, self.facts)
 
     def _refused(self, metrics: Sequence[Metric]) -> QuestionRefused | None:
         """Why these cannot be computed together; a value that is no number is noted."""
-        question = Question(tuple(m.name for m in metrics), TOTAL, start=FIRST_DAY, end=LAST_DAY)
-        statement = compile_question(self.vocabulary, question, self.facts)
+        statement = self._statement(metrics)
         try:
             described = self.query(f"DESCRIBE {statement.sql}", statement.parameters)
         except QuestionRefused as refused:
@@ -234,13 +289,33 @@ class _Fitting:
 
     # --- columns ---
 
-    def _column(self, table: str, name: str, place: Place) -> bool:
+    def _column(self, table: str, name: str, place: Place, fix: str = "") -> bool:
         """Whether a table has a column; where it has not, that is noted."""
         columns = self.columns[table]
         if name in columns:
             return True
-        self._note(place, f"'{table}' has no column '{name}'.", _fix(name, columns))
+        self._note(place, f"'{table}' has no column '{name}'.", fix or _fix(name, columns))
         return False
+
+    def _meant(self, metric: Metric, column: Name) -> str:
+        """What somebody meant who named in a value what is no column; nothing where unknown."""
+        if column.name in self.vocabulary.metrics:
+            return "It is a metric, and a formula of metrics names no table."
+        before, after = metric.text[: column.offset], metric.text[column.offset :]
+        if after.startswith('"') or (
+            _COMPARED.search(before) and not nearest(column.name, self.columns[metric.tables[0]])
+        ):
+            return f"A text stands in single quotes: '{column.name}'."
+        return ""
+
+    def _comparison(self, metric: Metric, columns: Mapping[str, str], compared: Comparison) -> None:
+        """Whether what a column is compared with is of its kind at all."""
+        kind = columns.get(compared.column)
+        misfit = _compared_with(compared, kind) if kind is not None else None
+        if misfit is not None:
+            path = ("metrics", metric.name, "value")
+            place = self.vocabulary.document.place_in(path, compared.value.offset)
+            self._note(place, *misfit)
 
     def _time(self, table: str, name: str, path: yaml_text.Path) -> None:
         place = self.vocabulary.document.place(path)
@@ -276,6 +351,42 @@ def _below(vocabulary: Vocabulary, name: str) -> set[str]:
 
 def _unknown(names: Iterable[Name], known: Iterable[str]) -> list[Name]:
     return [name for name in names if name.name not in known]
+
+
+def _compared_with(compared: Comparison, kind: str) -> tuple[str, str] | None:
+    """What is wrong with comparing a column of this type so, and how it is meant; else None."""
+    column, text = compared.column, compared.value.name
+    if kind == "VARCHAR" and not compared.is_text:
+        return f"'{column}' is text, and {text} is a number.", f"Write '{text}'."
+    if kind in _TIMES and not (compared.is_text and _is_time(text)):
+        return f"'{column}' is a time, and {text} is none.", "Write for example '2026-03-14'."
+    if kind == "BOOLEAN" and compared.is_text and text.lower() not in _TRUTHS:
+        return f"'{column}' is true or false, and '{text}' is neither.", f"Write {column} alone."
+    if _NUMBER.fullmatch(kind) and kind != "BOOLEAN" and compared.is_text:
+        try:
+            float(text)
+        except ValueError:
+            return f"'{column}' is a number, and '{text}' is none.", "Compare it with a number."
+    return None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _in_words(refusal: str) -> tuple[str, str]:
+    """What the database says of a value, without its own advice, which has no place here."""
+    if taken := _TAKEN.search(refusal):
+        function, kinds = taken[1].lower(), taken[2]
+        what = f"takes {function} of {kinds}, which has none."
+        return what, "Count it (count(distinct x)), or give the column its type in sources.yaml."
+    said = refusal.partition(": ")[2] or refusal
+    what = f"cannot be computed: {said.split('. ')[0].rstrip('.')}."
+    return what, "Change the value, or the column's type in sources.yaml."
 
 
 def _fix(word: str, columns: Mapping[str, str]) -> str:

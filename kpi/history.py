@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import duckdb
 
 GRAINS = ("week", "month", "quarter")
+Query = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 _INSTANT = dt.timedelta(microseconds=1)
 _log = logging.getLogger(__name__)
 
@@ -107,6 +108,16 @@ def digests(vocabulary: Vocabulary) -> dict[str, str]:
         return found[name]
 
     return {name: digest(name) for name in vocabulary.metrics}
+
+
+def computed_before(vocabulary: Vocabulary, query: Query) -> set[str]:
+    """The metrics whose numbers an edition recorded by the very definition that they have now."""
+    kept = query(
+        "select 1 from duckdb_tables() where schema_name = 'kpi' and table_name = 'history'", {}
+    )
+    rows = query("select distinct metric, digest from kpi.history", {}) if kept else ()
+    known = {(metric, digest) for metric, digest in rows}
+    return {metric for metric, digest in digests(vocabulary).items() if (metric, digest) in known}
 
 
 def _publications(

@@ -15,6 +15,7 @@ from kpi import currency
 from kpi.compiler import QuestionRefused
 from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
+from kpi.history import computed_before
 from kpi.landing import quoted
 from kpi.periods import GRAINS, Calendar, days
 from kpi.vocabulary import Vocabulary
@@ -114,7 +115,8 @@ def mismatches(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) ->
         except DatabaseError as error:
             raise QuestionRefused(str(error).partition("\n")[0]) from error
 
-    return against_facts(vocabulary, _fact_tables(connection), query)
+    proven = computed_before(vocabulary, query)
+    return against_facts(vocabulary, _fact_tables(connection), query, proven)
 
 
 # (table, source) -> rows, deleted ones left out

@@ -167,6 +167,15 @@ class Vocabulary:
         below = [s for name in metric.inputs for s in self.spans_below(self.metrics[name])]
         return tuple(dict.fromkeys((*own, *below)))
 
+    def is_flow(self, metric: Metric) -> bool:
+        """Whether the number of a period is the sum of those of its days."""
+        if not metric.value.formula.linear:
+            return False
+        if isinstance(metric.value, FactValue):
+            own = isinstance(metric.reach, Own)
+            return own and all(aggregate.adds_up for aggregate in metric.value.aggregates)
+        return all(self.is_flow(self.metrics[name]) for name in metric.inputs)
+
     def used_by(self, name: str) -> tuple[Metric, ...]:
         """The metrics whose formula names this one."""
         return tuple(m for m in self.metrics.values() if name in m.inputs)

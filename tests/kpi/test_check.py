@@ -164,11 +164,70 @@ def test_a_formula_is_not_blamed_for_what_it_rests_on() -> None:
 def test_types_that_do_not_go_together_are_told_at_the_value() -> None:
     text = changed("sum(amount)", "sum(region)")
 
-    (said,) = found(text)
-    assert said.startswith(
-        f"{place(text, 'sum(region)')}: the value of 'sold' does not fit the types of its columns: "
-    )
-    assert said.endswith("Change the value or the type in sources.yaml.")
+    assert found(text) == [
+        f"{place(text, 'sum(region)')}: the value of 'sold' takes sum of VARCHAR, which has none."
+        " Count it (count(distinct x)), or give the column its type in sources.yaml."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "word", "expected"),
+    [
+        ("severity in (1, 2)", "1, 2", "'severity' is text, and 1 is a number. Write '1'."),
+        ("severity = 5", "5", "'severity' is text, and 5 is a number. Write '5'."),
+        (
+            "opened_at > '01.10.2026'",
+            "'01.10.2026'",
+            "'opened_at' is a time, and 01.10.2026 is none. Write for example '2026-03-14'.",
+        ),
+        ("opened_at > 2026", "2026", "'opened_at' is a time, and 2026 is none."),
+        ("cost = 'high'", "'high'", "'cost' is a number, and 'high' is none."),
+        ("'soon' = planned", "'soon'", "'planned' is true or false, and 'soon' is neither."),
+        ("severity = sev1", "sev1", "A text stands in single quotes: 'sev1'."),
+        ('severity = "sev1"', '"sev1"', "A text stands in single quotes: 'sev1'."),
+        ("sold > 5", "sold >", "It is a metric, and a formula of metrics names no table."),
+    ],
+)
+def test_a_comparison_with_what_a_column_never_holds_is_told_at_its_place(
+    condition: str, word: str, expected: str
+) -> None:
+    text = changed("severity = 'sev1'", condition)
+    columns = COLUMNS["incidents"] + ", cost DOUBLE, planned BOOLEAN"
+
+    (said, *_) = found(text, incidents=columns)
+    assert said.startswith(f"{place(text, word)}: ")
+    assert expected in said
+
+
+def test_a_day_or_a_number_written_as_a_text_may_be_compared() -> None:
+    text = changed("severity = 'sev1'", "opened_at >= '2026-03-01' and cost = '5'")
+
+    assert found(text, incidents=COLUMNS["incidents"] + ", cost DOUBLE") == []
+
+
+def test_a_value_that_its_rows_do_not_allow_is_told_before_anybody_asks_for_it(home: Path) -> None:
+    published = Home(home, VOCABULARY)
+    published.bring("answers", "surveys", [{**answer(1), "comment": "bad"}], at=NOON)
+    published.publish(NOON)
+    text = VOCABULARY.replace("count(*)", "count_if(lower(comment) > 5)")
+    (home / "metrics.yaml").write_text(text)
+
+    (problem,), _ = check_home(home)
+
+    assert f"{problem.place.line}:{problem.place.column}" == place(text, "count_if(")
+    assert "cannot be computed: Could not convert string 'bad'" in problem.what
+
+
+def test_a_flow_needs_a_target_of_a_period_and_a_rate_must_not_have_one() -> None:
+    text = changed("    value: sum(amount)", "    target: 500\n    value: sum(amount)")
+    text = text.replace("    value: restored", "    target: 8 per week\n    value: restored")
+
+    assert found(text) == [
+        f"{place(text, '500')}: 'sold' adds up over time, so its target must name a period."
+        " For example: 60 per week.",
+        f"{place(text, '8 per week')}: 'each' does not add up over time, so its target has no"
+        " period. Write the number alone.",
+    ]
 
 
 @pytest.mark.parametrize(

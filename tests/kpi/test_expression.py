@@ -310,6 +310,45 @@ def test_one_mistake_is_told_once(text: str) -> None:
     assert len(refused(text)) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mean(x) from t", "Write avg(x)."),
+        ("count_distinct(x) from t", "Write count(distinct x)."),
+        ("quantile_cont(x, 0.9) from t", "Write percentile(x, 0.9)."),
+        ("count(*) from t where x = null", "Write x is null."),
+        ("count(*) from t where null <> x", "Write x is not null."),
+        ("count(*) from t where x >= 2026-03-01", "A day stands in quotes: '2026-03-01'."),
+        ("select count(*) from t", "Leave out 'select'."),
+        ("a / (select count(*) from t)", "Define it as a metric and use its name."),
+    ],
+)
+def test_what_people_write_elsewhere_is_told_as_it_is_written_here(
+    text: str, expected: str
+) -> None:
+    (found,) = refused(text)
+
+    assert found[1].endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "linear"),
+    [
+        ("sum(x) from t", True),
+        ("sum(x) - 2 * (count(*) + sum(y) / 60) from t", True),
+        ("-sum(x) from t", True),
+        ("sum(x) / count(*) from t", False),
+        ("sum(x) * count(*) from t", False),
+        ("sum(x) + 1 from t", False),
+        ("coalesce(sum(x), 0) from t", False),
+        ("a - b", True),
+        ("100 * a / b", False),
+    ],
+)
+def test_a_linear_formula_only_adds_its_parts(text: str, linear: bool) -> None:
+    assert parse_value(text).formula.linear is linear
+
+
 def test_several_mistakes_are_told_at_once() -> None:
     found = refused("summ(x) from t where y = foo(z) and sum(w) > 1")
 
