@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from kpi.compiler import Facts
 from kpi.periods import GRAINS, days
+from kpi.questions import Facts
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from benchmarks.company import SIX, TWENTY, Company, write
 from kpi.answers import ask
-from kpi.compiler import Question, compile_question
+from kpi.compiler import compile_question
+from kpi.questions import Question
 
 ROUNDS = 11
 SMALL = 2_000

@@ -152,8 +152,8 @@ def query(
 ) -> None:
     """Answers from the current edition."""
     from kpi.answers import ask, statement
-    from kpi.compiler import Question, QuestionRefused
     from kpi.editions import NoEdition, latest
+    from kpi.questions import Question, QuestionRefused
 
     question = Question(
         tuple(dict.fromkeys(metrics)),

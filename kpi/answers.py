@@ -11,18 +11,10 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from kpi.compiler import (
-    TOTAL,
-    Facts,
-    Question,
-    QuestionRefused,
-    Statement,
-    check_question,
-    compile_question,
-    quoted,
-)
-from kpi.expression import FactValue
+from kpi.compiler import Statement, compile_question
+from kpi.expression import FactValue, quoted
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
+from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
 from kpi.reach import earlier
 from kpi.vocabulary import Metric, Vocabulary
 

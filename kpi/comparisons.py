@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 from kpi import formats
 from kpi.answers import Readable, ask, complete
-from kpi.compiler import TOTAL, Question
 from kpi.judge import Change, change
 from kpi.periods import DAY, Calendar, Period, step
+from kpi.questions import TOTAL, Question
 from kpi.reach import Span, earlier
 from kpi.vocabulary import Metric
 

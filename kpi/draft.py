@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kpi import reports
-from kpi.compiler import QuestionRefused
 from kpi.editions import DatabaseError
+from kpi.questions import QuestionRefused
 from kpi.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

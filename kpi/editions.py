@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from kpi import reports
-from kpi.compiler import Facts, QuestionRefused
+from kpi.questions import Facts, QuestionRefused
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
 from kpi.restated import Key, Restated, read_log
 from kpi.vocabulary import Vocabulary

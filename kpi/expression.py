@@ -52,6 +52,11 @@ _SLOT = re.compile('"\x01(\\w+)\x01"')
 _TEXT = re.compile("'\x01(\\w+)\x01'")
 
 
+def quoted(name: str) -> str:
+    """A name as DuckDB reads it whatever its letters."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 @dataclass(frozen=True)
 class Aggregate:
     """One aggregate over the rows of a fact table, as SQL without its filter.

@@ -11,18 +11,10 @@ from typing import Any
 
 from kpi import yaml_text
 from kpi.allowlist import Comparison, ExpressionRefused, Name
-from kpi.compiler import (
-    TOTAL,
-    Facts,
-    Question,
-    QuestionRefused,
-    Statement,
-    check_question,
-    compile_question,
-    quoted,
-)
-from kpi.expression import FactValue, parse_condition
+from kpi.compiler import Statement, compile_question
+from kpi.expression import FactValue, parse_condition, quoted
 from kpi.periods import FIRST_DAY, LAST_DAY
+from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
 from kpi.reach import AsOf, Latest
 from kpi.vocabulary import Lookup, Metric, Table, Vocabulary
 from kpi.yaml_text import Place, Problem, nearest

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kpi.answers import Cell, Readable, ask, told
-from kpi.compiler import Question, QuestionRefused, check_question
 from kpi.editions import DatabaseError
 from kpi.formats import decimals
 from kpi.periods import DAY, FIRST_DAY, period_of
+from kpi.questions import Question, QuestionRefused, check_question
 from kpi.restated import Cause, Key
 from kpi.vocabulary import Metric, Vocabulary
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kpi import currency
-from kpi.compiler import QuestionRefused
 from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
 from kpi.history import computed_before
 from kpi.landing import quoted
 from kpi.periods import GRAINS, Calendar, days
+from kpi.questions import QuestionRefused
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
 

@@ -11,8 +11,8 @@ from typing import Any
 from kpi import yaml_text
 from kpi.answers import Readable, ask
 from kpi.check import current_edition, read_vocabulary
-from kpi.compiler import Facts, Question, QuestionRefused
 from kpi.periods import period_of
+from kpi.questions import Facts, Question, QuestionRefused
 from kpi.vocabulary import KnownAnswer, Metric, Vocabulary
 from kpi.yaml_text import Place
 

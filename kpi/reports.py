@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kpi.compiler import Facts
 from kpi.periods import Calendar
+from kpi.questions import Facts
 
 Query = Callable[..., list[tuple[Any, ...]]]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kpi.answers import Readable
-from kpi.compiler import Facts, Question, QuestionRefused, check_question, quoted
-from kpi.expression import ROW, FactValue
+from kpi.expression import ROW, FactValue, quoted
 from kpi.periods import Period
+from kpi.questions import Facts, Question, QuestionRefused, check_question
 from kpi.reach import AsOf, Latest, first_day
 from kpi.vocabulary import Metric, Vocabulary
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from kpi import formats
 from kpi.answers import Cell, ask
-from kpi.compiler import Question
 from kpi.editions import Edition, Freshness, SourceReport, freshness
 from kpi.judge import Change, Judged, Signal, Status, Verdict, change, judge, status
 from kpi.periods import DAY, Period, label, period_of, step
+from kpi.questions import Question
 from kpi.reach import OVERLAPPING
 from kpi.restated import Restated
 from kpi.vocabulary import Metric, Outcome, Vocabulary

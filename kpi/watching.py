@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 from kpi import formats
 from kpi.answers import ask, complete
 from kpi.check import VOCABULARY, check_home, current_edition, read_vocabulary
-from kpi.compiler import Facts, Question, QuestionRefused, check_question, quoted
 from kpi.editions import Edition, pointer_file
+from kpi.expression import quoted
 from kpi.periods import Period, days_label, label, period_of, step
+from kpi.questions import Facts, Question, QuestionRefused, check_question
 from kpi.sources import FILE as SOURCES
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.yaml_text import Refused

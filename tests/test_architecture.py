@@ -28,7 +28,10 @@ READING = {
         "grammar",
         "judge",
         "metric_entry",
+        "period_rows",
         "periods",
+        "plan",
+        "questions",
         "reach",
         "rejected",
         "reports",
@@ -252,7 +255,19 @@ def _is_connector(module: Module) -> bool:
 
 
 @pytest.mark.parametrize(
-    "name", ["periods", "targets", "allowlist", "expression", "compiler", "vocabulary", "judge"]
+    "name",
+    [
+        "allowlist",
+        "compiler",
+        "expression",
+        "judge",
+        "period_rows",
+        "periods",
+        "plan",
+        "questions",
+        "targets",
+        "vocabulary",
+    ],
 )
 def test_what_decides_is_pure(name: str) -> None:
     (module,) = [module for module in modules() if module.name == f"kpi.{name}"]

@@ -11,11 +11,11 @@ import streamlit as st
 
 from kpi import formats
 from kpi.answers import Cell, ask
-from kpi.compiler import Question, QuestionRefused
 from kpi.editions import Edition
 from kpi.expression import FactValue
 from kpi.judge import Change, Verdict, change
 from kpi.periods import Period, label, step
+from kpi.questions import Question, QuestionRefused
 from kpi.vocabulary import Metric
 from pages.parts import frame, marks
 from pages.parts.addresses import key_id, key_label

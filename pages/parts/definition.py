@@ -6,10 +6,10 @@ import html
 import re
 
 from kpi.answers import statement
-from kpi.compiler import Question
 from kpi.editions import Edition
 from kpi.expression import FactValue
 from kpi.periods import step
+from kpi.questions import Question
 from kpi.reach import AsOf, Latest, Reach, ToDate, Window
 from kpi.scorecard import changes, overlaps
 from kpi.vocabulary import Metric

@@ -29,8 +29,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
 
-from kpi.compiler import QuestionRefused
 from kpi.editions import DatabaseError, Edition, NoEdition, current, latest
+from kpi.questions import QuestionRefused
 from pages.parts import style
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ import streamlit as st
 
 from kpi import formats
 from kpi.answers import ask
-from kpi.compiler import QuestionRefused
 from kpi.csv_export import csv_text
 from kpi.editions import Edition
+from kpi.questions import QuestionRefused
 from kpi.rows import (
     LARGEST_DOWNLOAD,
     PAGE,

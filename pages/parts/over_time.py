@@ -11,10 +11,10 @@ import streamlit as st
 from kpi import formats
 from kpi.answers import ask
 from kpi.comparisons import Comparison, so_far, with_year_before
-from kpi.compiler import Question
 from kpi.editions import Edition
 from kpi.judge import Limits, Signal
 from kpi.periods import Calendar, Period, days_label, label, period_of, step
+from kpi.questions import Question
 from kpi.scorecard import JUDGED, Row, breaks, changes, last_period, overlaps, row
 from kpi.vocabulary import Metric
 

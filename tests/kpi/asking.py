@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from kpi.answers import Answer, Cell, ask
-from kpi.compiler import Question
+from kpi.questions import Question
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 
 EVENTS = (

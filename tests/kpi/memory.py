@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from kpi.compiler import Facts, QuestionRefused
 from kpi.editions import SourceReport
 from kpi.periods import GRAINS, Calendar, days
+from kpi.questions import Facts, QuestionRefused
 from kpi.restated import Key, Restated
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary

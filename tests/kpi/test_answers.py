@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kpi.compiler import QuestionRefused
+from kpi.questions import QuestionRefused
 from tests.kpi.asking import EVENTS, TABLES, WORDS, answer, by_period, edition, moment, only, values
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from kpi.answers import ranged, statement
-from kpi.compiler import Question, QuestionRefused
+from kpi.questions import Question, QuestionRefused
 from tests.kpi.asking import (
     EVENTS,
     TABLES,

@@ -26,7 +26,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kpi.answers import ask
-from kpi.compiler import Question, QuestionRefused
+from kpi.questions import Question, QuestionRefused
 from tests.kpi import oracle
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 from tests.kpi.oracle import minus, over, plus, times

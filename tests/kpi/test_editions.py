@@ -20,10 +20,10 @@ import pytest
 
 from connectors.contract import Batch, Column, Shape
 from kpi import editions, publishing
-from kpi.compiler import QuestionRefused
 from kpi.editions import Edition, NoEdition, SourceReport, freshness
 from kpi.imprint import Declaration, Declarations
 from kpi.periods import Calendar, days
+from kpi.questions import QuestionRefused
 from kpi.warehouse import Warehouse
 from tests.kpi.homes import NOON, VOCABULARY, answer
 

@@ -10,9 +10,9 @@ import pytest
 
 from kpi.allowlist import ExpressionRefused
 from kpi.answers import ask
-from kpi.compiler import Question, QuestionRefused
 from kpi.editions import DatabaseError, Edition, open_edition
 from kpi.expression import parse_condition, parse_value
+from kpi.questions import Question, QuestionRefused
 from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused, read_yaml
 from tests.kpi.asking import answer, by_period, edition, values

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from connectors.contract import Batch, Column, Shape
 from kpi import editions, history, publishing
 from kpi.__main__ import app
-from kpi.compiler import QuestionRefused
 from kpi.editions import Edition
 from kpi.imprint import Declaration, Declarations
 from kpi.publishing import NotPublished
+from kpi.questions import QuestionRefused
 from kpi.restated import Restated
 from kpi.scorecard import scorecard
 from kpi.vocabulary_file import load_vocabulary

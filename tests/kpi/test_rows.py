@@ -10,10 +10,10 @@ import pytest
 
 from kpi import rows
 from kpi.answers import ask
-from kpi.compiler import QuestionRefused
 from kpi.csv_export import csv_text
 from kpi.editions import Edition
 from kpi.periods import Period, period_of
+from kpi.questions import QuestionRefused
 from kpi.rows import RowsQuestion, all_rows, count_rows, equals, facts_below, keys, rows_behind
 from tests.published import Home
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kpi.answers import ask
-from kpi.compiler import Question
 from kpi.judge import Status, Stretch, judge
 from kpi.periods import Period
+from kpi.questions import Question
 from kpi.scorecard import breaks
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 from tests.kpi.test_scorecard import LAST_WEEK, PUBLISHED, ROUTINE, WEEK, card, edition, row

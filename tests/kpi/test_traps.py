@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kpi.answers import Answer
-from kpi.compiler import QuestionRefused
 from kpi.periods import GRAINS, period_of
+from kpi.questions import QuestionRefused
 from kpi.vocabulary_file import load_vocabulary
 from tests.kpi.asking import EVENTS, TABLES, answer, by_period, edition, only, values
 from tests.kpi.memory import Memory, Rows, vocabulary_text

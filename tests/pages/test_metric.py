@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kpi.answers import ask, statement
-from kpi.compiler import Question
 from kpi.editions import Edition, latest
+from kpi.questions import Question
 from pages.parts import charts, frame, style
 from pages.parts.over_time import over_time
 from tests.pages.app import open_app, sheets, shown

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kpi.compiler import QuestionRefused
 from kpi.editions import editions_folder, pointer_file
+from kpi.questions import QuestionRefused
 from tests.pages.app import open_app, sheets, shown
 from tests.pages.company import DAY, NOON, VOCABULARY, WEEK, weeks
 from tests.published import Home

@@ -8,10 +8,10 @@ import shutil
 import pytest
 
 from kpi.answers import Answer, ask
-from kpi.compiler import Question, QuestionRefused
 from kpi.editions import Edition, open_edition
 from kpi.expression import FactValue
 from kpi.periods import GRAINS, covering
+from kpi.questions import Question, QuestionRefused
 from kpi.reach import Own
 from kpi.refresh import refresh
 from kpi.vocabulary import Metric

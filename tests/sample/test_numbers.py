@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 from kpi.answers import ask
-from kpi.compiler import Question
 from kpi.editions import Edition, open_edition
 from kpi.judge import Status
+from kpi.questions import Question
 from kpi.refresh import refresh
 from kpi.scorecard import Row, scorecard
 from sample.company import Company, write

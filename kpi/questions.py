@@ -1,0 +1,136 @@
+"""What can be asked, of which facts, and why a question is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kpi.allowlist import ExpressionRefused
+from kpi.expression import Condition, parse_condition
+from kpi.periods import COARSER, FIRST_DAY, GRAINS, Calendar, Period, covering, period_of
+from kpi.reach import earlier
+from kpi.vocabulary import Metric, Vocabulary
+from kpi.yaml_text import nearest
+
+TOTAL = "total"
+
+
+class QuestionRefused(Exception):
+    """A question that the vocabulary cannot answer, and why."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which metrics, by which grain and dimensions, of which rows, over [start, end) local days.
+
+    A range widens to whole periods of the grain, except for a total. With `own_rows` a `window` or
+    a `to_date` is left aside: each period then takes only the rows that are its own.
+    """
+
+    metrics: tuple[str, ...]
+    grain: str = "month"
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    start: dt.date | None = None
+    end: dt.date | None = None
+    own_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the compiler must know of one fact table of an edition.
+
+    `columns` are names and DuckDB types; `first_day` is the first local day of its default time,
+    `fresh_day` the last local day of which the sources can have told: between them nothing is
+    known to be nothing.
+    """
+
+    columns: Mapping[str, str]
+    first_day: dt.date | None
+    fresh_day: dt.date | None
+
+
+def check_question(vocabulary: Vocabulary, question: Question) -> tuple[Condition, ...]:
+    """The question's parsed conditions; raises QuestionRefused with everything wrong with it."""
+    wrong: list[str] = []
+    if not question.metrics:
+        wrong.append("No metric is asked for.")
+    if question.grain not in (*GRAINS, TOTAL):
+        known = (*GRAINS, TOTAL)
+        fix = nearest(question.grain, known) or f"Known: {', '.join(known)}."
+        wrong.append(f"There is no grain '{question.grain}'. {fix}")
+    if question.start and question.end and question.start >= question.end:
+        wrong.append(f"The range ends ({question.end}) before it has begun ({question.start}).")
+    metrics = []
+    for name in question.metrics:
+        if name in vocabulary.metrics:
+            metrics.append(vocabulary.metrics[name])
+        else:
+            fix = nearest(name, vocabulary.metrics) or "See the vocabulary for what there is."
+            wrong.append(f"There is no metric '{name}'. {fix}")
+    for metric in metrics:
+        wrong += _grain_refusals(vocabulary, metric, question.grain)
+    for word in question.by:
+        wrong += _refusals(vocabulary, metrics, word, "broken down by")
+    conditions: list[Condition] = []
+    for text in question.where:
+        try:
+            condition = parse_condition(text, prefix=f"w{len(conditions)}_")
+        except ExpressionRefused as refused:
+            wrong.append(f"The filter {text!r} is refused: {refused}")
+            continue
+        conditions.append(condition)
+        for column in dict.fromkeys(name.name for name in condition.columns):
+            wrong += _refusals(vocabulary, metrics, column, "filtered by")
+    if wrong:
+        raise QuestionRefused("\n".join(wrong))
+    return tuple(conditions)
+
+
+def _grain_refusals(vocabulary: Vocabulary, metric: Metric, grain: str) -> list[str]:
+    """Why a metric cannot be had at this grain: its rows are coarser, or it looks back unevenly."""
+    if grain not in GRAINS:
+        return []
+    wrong = []
+    for name in metric.tables:
+        own = vocabulary.tables[name].grain
+        if own is not None and grain not in COARSER[own]:
+            allowed = ", ".join((*COARSER[own], TOTAL))
+            wrong.append(
+                f"'{metric.name}' has no {grain}: a row of {name} is a {own}. Ask by {allowed}."
+            )
+    sample = period_of(vocabulary.calendar, grain, FIRST_DAY)
+    for span in vocabulary.spans_below(metric):
+        if earlier(vocabulary.calendar, sample, span) is None:
+            wrong.append(
+                f"'{metric.name}' looks back {span}, which is no whole number of {grain}s. "
+                "Ask for another grain."
+            )
+    return wrong
+
+
+def _refusals(vocabulary: Vocabulary, metrics: list[Metric], word: str, how: str) -> list[str]:
+    if word not in vocabulary.dimensions:
+        fix = nearest(word, vocabulary.dimensions) or (
+            f"Dimensions: {', '.join(vocabulary.dimensions) or 'none are declared'}."
+        )
+        return [f"There is no dimension '{word}'. {fix}"]
+    return [
+        f"'{metric.name}' cannot be {how} '{word}': "
+        f"all its facts share only {', '.join(metric.dimensions) or 'no dimension'}."
+        for metric in metrics
+        if word not in metric.dimensions
+    ]
+
+
+def asked_periods(calendar: Calendar, question: Question) -> list[Period]:
+    """The periods of a question with a start and an end: whole ones, or the range as one."""
+    assert question.start is not None and question.end is not None
+    if question.grain == TOTAL:
+        return [Period(TOTAL, question.start, question.end)]
+    periods = covering(calendar, question.grain, question.start, question.end)
+    if question.grain != "day":
+        return list(periods)
+    # Where a zone changed sides of the date line a day was left out: nothing is in it.
+    return [p for p in periods if calendar.midnight(p.start) < calendar.midnight(p.end)]
