@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import pandas as pd
 
 from kpi.compiler import Statement, compile_question
-from kpi.expression import FactValue, quoted
+from kpi.expression import quoted
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
+from kpi.plan import Node, tables_below
 from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
-from kpi.reach import earlier
+from kpi.reach import Span, earlier
 from kpi.vocabulary import Metric, Vocabulary
 
 
@@ -122,22 +123,21 @@ def complete(edition: Readable, metric: Metric, period: Period) -> bool:
     So must the earlier periods at which the metric looks back: what is set against a part of a
     month is not complete.
     """
-    for name, taken in _taken(edition.vocabulary, metric, period):
+    for name, back in tables_below(edition.vocabulary, Node(metric.name)):
+        taken = _earlier(edition.vocabulary, period, back)
+        if taken is None:
+            continue
         facts = edition.facts.get(name)
         if facts is None or facts.first_day is None or taken.start < facts.first_day:
             return False
     return told(edition, metric, period)
 
 
-def _taken(vocabulary: Vocabulary, metric: Metric, period: Period) -> Iterator[tuple[str, Period]]:
-    """Each fact table below a metric with the period that is taken from it."""
-    if isinstance(metric.value, FactValue):
-        yield metric.tables[0], period
-        return
-    for each in metric.value.inputs:
-        taken = earlier(vocabulary.calendar, period, each.ago) if each.ago else period
-        if taken is not None:
-            yield from _taken(vocabulary, vocabulary.metrics[each.name], taken)
+def _earlier(vocabulary: Vocabulary, period: Period, back: tuple[Span, ...]) -> Period | None:
+    taken: Period | None = period
+    for span in back:
+        taken = earlier(vocabulary.calendar, taken, span) if taken else None
+    return taken
 
 
 def told(edition: Readable, metric: Metric, period: Period) -> bool:
@@ -155,29 +155,33 @@ def _cells(
     question: Question,
     metrics: list[Metric],
     rows: list[tuple[Any, ...]],
-) -> list[Cell]:
-    assert question.start is not None and question.end is not None
+) -> Iterator[Cell]:
     dated = question.grain != TOTAL
-    known: dict[tuple[str, dt.date | None], bool] = {}
-    cells = []
     width = len(question.by)
+    # What rests on the same facts is complete together: most of the metrics asked at once.
+    bases = [tables_below(edition.vocabulary, Node(metric.name)) for metric in metrics]
+    one_of_each = dict(zip(bases, metrics, strict=True))
+    whole: dict[dt.date | None, list[bool]] = {}
     for row in rows:
         day = row[0] if dated else None
+        if day not in whole:
+            period = _period(edition, question, day)
+            found = {basis: complete(edition, m, period) for basis, m in one_of_each.items()}
+            whole[day] = [found[basis] for basis in bases]
         keys = tuple(row[dated : dated + width])
         numbers = iter(row[dated + width :])
-        for metric in metrics:
-            if (metric.name, day) not in known:
-                period = (
-                    period_of(edition.vocabulary.calendar, question.grain, day)
-                    if day is not None
-                    else Period(TOTAL, question.start, question.end)
-                )
-                known[metric.name, day] = complete(edition, metric, period)
-            value, n = _number(metric, next(numbers)), int(next(numbers))
+        for metric, is_whole in zip(metrics, whole[day], strict=True):
+            value, n = _number(metric, next(numbers)), next(numbers)
             margin = _number(metric, next(numbers)) if metric.margin else None
-            whole = known[metric.name, day]
-            cells.append(Cell(metric.name, day, keys, value, n, whole, margin))
-    return cells
+            yield Cell(metric.name, day, keys, value, n, is_whole, margin)
+
+
+def _period(edition: Readable, question: Question, day: dt.date | None) -> Period:
+    """The period of a row: the one that begins on this day, or the whole range."""
+    if day is not None:
+        return period_of(edition.vocabulary.calendar, question.grain, day)
+    assert question.start is not None and question.end is not None
+    return Period(TOTAL, question.start, question.end)
 
 
 def _number(metric: Metric, value: Any) -> float | int | None:
@@ -196,7 +200,7 @@ def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.d
     """The first and last local day with a row, over the times that the metrics are counted on."""
     vocabulary = edition.vocabulary
     times = set()
-    for metric in _facts_below(vocabulary, question.metrics):
+    for metric in _tables_below(vocabulary, question.metrics):
         table = metric.tables[0]
         if table in edition.facts:
             times.add((table, vocabulary.time_column(metric)))
@@ -216,7 +220,7 @@ def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.d
     return (min(found), max(found)) if found else (None, None)
 
 
-def _facts_below(vocabulary: Vocabulary, names: tuple[str, ...]) -> list[Metric]:
+def _tables_below(vocabulary: Vocabulary, names: tuple[str, ...]) -> list[Metric]:
     found: dict[str, Metric] = {}
     waiting = list(names)
     while waiting:

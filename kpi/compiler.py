@@ -14,7 +14,7 @@ from typing import Any
 
 from kpi.expression import ROW, quoted
 from kpi.period_rows import PeriodRows, unnested
-from kpi.plan import Group, Node, Plan, fact_value
+from kpi.plan import Group, Node, Plan, fact_value, inputs, tables_below
 from kpi.questions import Facts, Question, QuestionRefused, asked_periods, check_question
 from kpi.vocabulary import Metric, Vocabulary
 
@@ -176,9 +176,13 @@ class _Writer:
         selected = ["*"]
         for node in nodes:
             metric = self.plan.vocabulary.metrics[node.metric]
-            below = {slot: self.plan.names[n] for slot, n in self.plan.inputs(node).items()}
+            below = {
+                slot: self.plan.names[n] for slot, n in inputs(self.plan.vocabulary, node).items()
+            }
             formula = metric.value.formula.sql({slot: f"v_{n}" for slot, n in below.items()})
-            known = " AND ".join(self.plan.known[leaf] for leaf in self.plan.leaves(node))
+            known = " AND ".join(
+                self.plan.known[leaf] for leaf in tables_below(self.plan.vocabulary, node)
+            )
             counts = list(dict.fromkeys(f"n_{name}" for name in below.values()))
             n = counts[0] if len(counts) == 1 else f"least({', '.join(counts)})"
             name = self.plan.names[node]

@@ -52,8 +52,7 @@ class Calendar:
         Where clocks skip midnight, that is the moment they skip; where midnight comes twice, the
         first: `fold=0` gives both (PEP 495).
         """
-        local = dt.datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.timezone), fold=0)
-        return local.astimezone(dt.UTC).replace(tzinfo=None)
+        return _midnight(self.timezone, day)
 
     def offsets(self, start: dt.date, end: dt.date) -> tuple[tuple[dt.datetime, dt.timedelta], ...]:
         """How far local clocks are ahead of UTC from [start, end) on, as (since, offset).
@@ -124,6 +123,13 @@ def days(calendar: Calendar) -> tuple[tuple[dt.date, ...], ...]:
             starts += [period.start] * (last - first).days
         columns.append(starts)
     return tuple(zip(*columns, strict=True))
+
+
+# An answer asks for the same few midnights for each of its metrics.
+@lru_cache(maxsize=4096)
+def _midnight(timezone: str, day: dt.date) -> dt.datetime:
+    local = dt.datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone), fold=0)
+    return local.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=64)

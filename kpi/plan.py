@@ -88,29 +88,12 @@ class Plan:
         self.known: dict[tuple[str, tuple[Span, ...]], str] = {}
         self.groups = self._groups()
 
-    def inputs(self, node: Node) -> dict[str, Node]:
-        """The nodes that fill a formula's slots; none for a metric of facts."""
-        value = self.vocabulary.metrics[node.metric].value
-        if isinstance(value, FactValue):
-            return {}
-        return {
-            f"i{index}": Node(i.name, (*node.back, i.ago) if i.ago else node.back)
-            for index, i in enumerate(value.inputs)
-        }
-
-    def leaves(self, node: Node) -> list[tuple[str, tuple[Span, ...]]]:
-        """The fact tables that a node rests on, each with how long ago."""
-        below = self.inputs(node)
-        if not below:
-            return [(self.vocabulary.metrics[node.metric].tables[0], node.back)]
-        return list(dict.fromkeys(chain(*(self.leaves(n) for n in below.values()))))
-
     def _levels(self) -> list[list[Node]]:
         depth: dict[Node, int] = {}
 
         def measure(node: Node) -> int:
             if node not in depth:
-                below = [measure(n) for n in self.inputs(node).values()]
+                below = [measure(n) for n in inputs(self.vocabulary, node).values()]
                 depth[node] = 1 + max(below) if below else 0
             return depth[node]
 
@@ -146,6 +129,25 @@ class Plan:
             for _, metric in group.nodes:
                 group.columns_of(metric)
         return list(groups.values())
+
+
+def inputs(vocabulary: Vocabulary, node: Node) -> dict[str, Node]:
+    """The nodes that fill a formula's slots; none for a metric of facts."""
+    value = vocabulary.metrics[node.metric].value
+    if isinstance(value, FactValue):
+        return {}
+    return {
+        f"i{index}": Node(i.name, (*node.back, i.ago) if i.ago else node.back)
+        for index, i in enumerate(value.inputs)
+    }
+
+
+def tables_below(vocabulary: Vocabulary, node: Node) -> tuple[tuple[str, tuple[Span, ...]], ...]:
+    """The fact tables that a node rests on, each with how long ago its rows are taken."""
+    below = inputs(vocabulary, node)
+    if not below:
+        return ((vocabulary.metrics[node.metric].tables[0], node.back),)
+    return tuple(dict.fromkeys(chain(*(tables_below(vocabulary, n) for n in below.values()))))
 
 
 def fact_value(metric: Metric) -> FactValue:
