@@ -1,7 +1,7 @@
 """Compiles a question into one SQL statement.
 
-Every fact table is aggregated alone, by period and by the asked dimensions; the results meet on a
-grid of periods and keys; divisions come last. No fact table is ever joined to another, so no row
+Every fact table is aggregated alone, by period and by the asked dimensions; the results meet beside
+every period and key; divisions come last. No fact table is ever joined to another, so no row
 can be counted twice, and a ratio is a ratio of sums at every grain.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kpi.expression import ROW, quoted
+from kpi.expression import ROW, FactValue, Formula, quoted
 from kpi.period_rows import PeriodRows, unnested
 from kpi.plan import Group, Node, Plan, fact_value, inputs, tables_below
 from kpi.questions import Facts, Question, QuestionRefused, asked_periods, check_question
@@ -54,6 +54,10 @@ def compile_question(
     return statement
 
 
+# What is selected of a metric: by its letter below the result, by its name in the result.
+_NAMED = {"v": "", "n": " n", "e": " margin"}
+
+
 class _Writer:
     """Writes the parts of a statement, in their order."""
 
@@ -68,10 +72,8 @@ class _Writer:
             steps += self._aggregated(index, group)
         if self.plan.keys:
             steps.append(("keys", self._keys()))
-        steps.append(("grid", self._grid()))
-        steps.append(("level0", self._level0()))
-        for index, level in enumerate(self.plan.levels[1:], start=1):
-            steps.append((f"level{index}", self._level(level, index)))
+        for index in range(len(self.plan.levels) - 1):
+            steps.append((f"level{index}", self._level(index)))
         body = ",\n".join(f"{name} AS (\n{sql}\n)" for name, sql in steps)
         sql = f"WITH {body}\n{self._result()}"
         for condition in self.plan.conditions:
@@ -80,16 +82,21 @@ class _Writer:
         return Statement(sql, {k: v for k, v in self.parameters.items() if k in used})
 
     def _periods(self) -> str:
-        columns = []
-        for index, back in enumerate(self.plan.shifts):
-            shifted = self.plan.shifted[back]
-            columns += [
-                unnested(self.parameters, f"s{index}", [period.start for period in shifted]),
-                unnested(self.parameters, f"e{index}", [period.end for period in shifted]),
-            ]
-        return f"  SELECT {', '.join(columns)}"
+        """The asked periods and the earlier ones; a `k` is 0 where a table is known, else null."""
+        starts = [
+            unnested(self.parameters, f"s{index}", [period.start for period in periods])
+            for index, periods in enumerate(self.plan.shifted.values())
+        ]
+        known = []
+        for (table, back), name in self.plan.known.items():
+            first, last = self.plan.told(table, back)
+            self.parameters |= {f"first_{name}": first, f"last_{name}": last}
+            told = f"s{self.plan.shifts.index(back)} BETWEEN $first_{name} AND $last_{name}"
+            known.append(f"CASE WHEN {told} THEN 0 END AS {name}")
+        return f"  SELECT *, {', '.join(known)}\n  FROM (SELECT {', '.join(starts)})"
 
     def _aggregated(self, index: int, group: Group) -> list[tuple[str, str]]:
+        """A group's rows aggregated by period and key, with what that needs before it."""
         if group.table not in self.plan.facts:
             return [(f"f{index}", self._nothing(group))]
         rows = PeriodRows(self.plan, index, group, self.parameters)
@@ -124,90 +131,88 @@ class _Writer:
         every = " UNION ALL ".join(f"SELECT {keys} FROM f{i}" for i in range(len(self.plan.groups)))
         return f"  SELECT DISTINCT {keys} FROM ({every})"
 
-    def _grid(self) -> str:
-        known = []
-        for (table, back), name in self.plan.known.items():
-            shift = self.plan.shifts.index(back)
-            facts = self.plan.facts.get(table)
-            self.parameters[f"first_{name}"] = facts.first_day if facts else None
-            self.parameters[f"fresh_{name}"] = facts.fresh_day if facts else None
-            whole = f"p.e{shift} > $first_{name} AND p.s{shift} <= $fresh_{name}"
-            known.append(f"coalesce({whole}, false) AS {name}")
-        keys = [f"k.{key}" for key in self.plan.keys]
-        crossed = " CROSS JOIN keys AS k" if self.plan.keys else ""
-        return f"  SELECT {', '.join(['p.*', *keys, *known])} FROM periods AS p{crossed}"
-
-    def _level0(self) -> str:
-        selected = ["g.*"]
-        joins = []
-        for index, group in enumerate(self.plan.groups):
-            for node, metric in group.nodes:
-                selected += self._fact_metric(node, metric, group, f"f{index}")
-            shift = self.plan.shifts.index(group.back)
-            on = [] if self.plan.total else [f"f{index}.period = g.s{shift}"]
-            on += [f"f{index}.{key} IS NOT DISTINCT FROM g.{key}" for key in self.plan.keys]
-            joins.append(f"  LEFT JOIN f{index} ON {' AND '.join(on) or 'true'}")
-        return "\n".join([f"  SELECT {', '.join(selected)}", "  FROM grid AS g", *joins])
-
-    def _fact_metric(self, node: Node, metric: Metric, group: Group, alias: str) -> list[str]:
-        known = f"g.{self.plan.known[group.table, group.back]}"
-        slots = {}
-        counts = []
-        for index, (aggregate, *columns) in enumerate(group.columns_of(metric)):
-            column, counted = (f"{alias}.{name}" for name in columns)
-            if aggregate.is_count:
-                # Rows of other metrics in this period do not make this one's nothing known.
-                column = f"CASE WHEN {counted} > 0 THEN {column} WHEN {known} THEN 0 END"
-            slots[f"a{index}"] = column
-            counts.append(counted)
-        n = counts[0] if len(set(counts)) == 1 else f"greatest({', '.join(dict.fromkeys(counts))})"
-        value = _emptied(metric, fact_value(metric).formula.sql(slots), known)
-        name = self.plan.names[node]
-        selected = [f"{value} AS v_{name}", f"coalesce({n}, 0) AS n_{name}"]
-        if node.metric in self._with_margin():
-            selected.append(f"{_margin(metric, slots)} AS e_{name}")
-        return selected
-
-    def _with_margin(self) -> list[str]:
-        metrics = (self.plan.vocabulary.metrics[name] for name in self.plan.question.metrics)
-        return [metric.name for metric in metrics if metric.margin]
-
-    def _level(self, nodes: list[Node], index: int) -> str:
-        selected = ["*"]
-        for node in nodes:
-            metric = self.plan.vocabulary.metrics[node.metric]
-            below = {
-                slot: self.plan.names[n] for slot, n in inputs(self.plan.vocabulary, node).items()
-            }
-            formula = metric.value.formula.sql({slot: f"v_{n}" for slot, n in below.items()})
-            known = " AND ".join(
-                self.plan.known[leaf] for leaf in tables_below(self.plan.vocabulary, node)
-            )
-            counts = list(dict.fromkeys(f"n_{name}" for name in below.values()))
-            n = counts[0] if len(counts) == 1 else f"least({', '.join(counts)})"
+    def _level(self, index: int) -> str:
+        """All that the level below has, and the metrics of this one."""
+        selected = ["r.*"] if index else ["p.*", *(f"k.{key}" for key in self.plan.keys)]
+        for node in self.plan.levels[index]:
             name = self.plan.names[node]
-            selected += [
-                f"{_emptied(metric, formula, known)} AS v_{name}",
-                f"{n} AS n_{name}",
-            ]
-        return f"  SELECT {', '.join(selected)} FROM level{index - 1}"
+            selected += [f"{sql} AS {letter}_{name}" for letter, sql in self._numbers(node).items()]
+        return f"  SELECT {', '.join(selected)}\n  {self._below(index)}"
 
     def _result(self) -> str:
-        selected = [] if self.plan.total else ["s0 AS period"]
+        """The top level, of which what was asked is selected under its name."""
+        top = len(self.plan.levels) - 1
+        # Qualified, for a metric or a dimension may have the name of one of these columns.
+        period = "r.s0" if top else "p.s0"
+        keys = [f"r.{key}" if top else f"k.{key}" for key in self.plan.keys]
+        selected = [] if self.plan.total else [f"{period} AS period"]
         selected += [
             f"{key} AS {quoted(word)}"
-            for word, key in zip(self.plan.question.by, self.plan.keys, strict=True)
+            for word, key in zip(self.plan.question.by, keys, strict=True)
         ]
         for metric in self.plan.question.metrics:
-            name = self.plan.names[Node(metric)]
-            selected += [f"v_{name} AS {quoted(metric)}", f"n_{name} AS {quoted(metric + ' n')}"]
-            if metric in self._with_margin():
-                selected.append(f"e_{name} AS {quoted(metric + ' margin')}")
-        # Qualified, for a metric or a dimension may have the name of one of these columns.
-        order = [] if self.plan.total else ["r.s0"]
-        order += [f"r.{key} NULLS LAST" for key in self.plan.keys]
+            node = Node(metric)
+            for letter, sql in self._numbers(node).items():
+                computed = f"r.{letter}_{self.plan.names[node]}"
+                chosen = sql if node in self.plan.levels[top] else computed
+                selected.append(f"{chosen} AS {quoted(metric + _NAMED[letter])}")
+        order = [] if self.plan.total else [period]
+        order += [f"{key} NULLS LAST" for key in keys]
         ordered = f"\nORDER BY {', '.join(order)}" if order else ""
-        return f"SELECT {', '.join(selected)}\nFROM level{len(self.plan.levels) - 1} AS r{ordered}"
+        return f"SELECT {', '.join(selected)}\n{self._below(top)}{ordered}"
+
+    def _below(self, index: int) -> str:
+        """What a level is computed from: the level below, or all groups beside their periods."""
+        if index:
+            return f"FROM level{index - 1} AS r"
+        crossed = " CROSS JOIN keys AS k" if self.plan.keys else ""
+        joins = []
+        for position, group in enumerate(self.plan.groups):
+            alias, shift = f"f{position}", self.plan.shifts.index(group.back)
+            on = [] if self.plan.total else [f"{alias}.period = p.s{shift}"]
+            on += [f"{alias}.{key} IS NOT DISTINCT FROM k.{key}" for key in self.plan.keys]
+            joins.append(f"\n  LEFT JOIN {alias} ON {' AND '.join(on) or 'true'}")
+        return f"FROM periods AS p{crossed}{''.join(joins)}"
+
+    def _numbers(self, node: Node) -> dict[str, str]:
+        """The SQL of a metric by letter: its value, its n and, where it has one, its margin."""
+        metric = self.plan.vocabulary.metrics[node.metric]
+        if isinstance(metric.value, FactValue):
+            return self._of_facts(node, metric, metric.value.formula)
+        return self._of_metrics(node, metric, metric.value.formula)
+
+    def _of_facts(self, node: Node, metric: Metric, formula: Formula) -> dict[str, str]:
+        index, group = self.plan.group_of(node)
+        known = f"p.{self.plan.known[group.table, group.back]}"
+        slots = {}
+        counts = []
+        for position, (aggregate, *columns) in enumerate(group.columns_of(metric)):
+            column, counted = (f"f{index}.{name}" for name in columns)
+            counts.append(counted)
+            if aggregate.is_count:
+                # Rows of other metrics in this period do not make this one's nothing known.
+                some = f"nullif({counted}, 0)"
+                if column != counted:
+                    some = f"CASE WHEN {counted} > 0 THEN {column} END"
+                column = f"coalesce({some}, {known})"
+            slots[f"a{position}"] = column
+        n = counts[0] if len(set(counts)) == 1 else f"greatest({', '.join(dict.fromkeys(counts))})"
+        numbers = {
+            "v": _emptied(metric, formula.sql(slots), known),
+            "n": f"coalesce({n}, 0)",
+        }
+        if metric.margin and node.metric in self.plan.question.metrics:
+            numbers["e"] = _margin(metric, slots)
+        return numbers
+
+    def _of_metrics(self, node: Node, metric: Metric, formula: Formula) -> dict[str, str]:
+        vocabulary = self.plan.vocabulary
+        below = {s: self.plan.names[n] for s, n in inputs(vocabulary, node).items()}
+        value = formula.sql({slot: f"r.v_{name}" for slot, name in below.items()})
+        known = " + ".join(f"r.{self.plan.known[t]}" for t in tables_below(vocabulary, node))
+        counts = list(dict.fromkeys(f"r.n_{name}" for name in below.values()))
+        n = counts[0] if len(counts) == 1 else f"least({', '.join(counts)})"
+        return {"v": _emptied(metric, value, known), "n": n}
 
 
 def _margin(metric: Metric, slots: Mapping[str, str]) -> str:
@@ -228,4 +233,4 @@ def _margin(metric: Metric, slots: Mapping[str, str]) -> str:
 def _emptied(metric: Metric, value: str, known: str) -> str:
     if metric.empty is None:
         return value
-    return f"coalesce({value}, CASE WHEN {known} THEN {metric.empty!r} END)"
+    return f"coalesce({value}, CASE WHEN {known} = 0 THEN {metric.empty!r} END)"

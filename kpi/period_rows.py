@@ -93,16 +93,32 @@ class PeriodRows:
         if self.plan.total:
             return
         day = time if self.columns.get(column) == "DATE" else self._local_day(time, low, high)
-        grain = self.plan.question.grain
-        if grain == "day":
-            self.period = day
-        else:
-            self.source += f" JOIN kpi.days AS d ON d.day = {day}"
-            self.period = f"d.{quoted(grain)}"
+        self.period = self._first_day(day, low)
         # What a shifted question leaves out between its periods shall not add keys.
         if sum(period.days for period in self.periods) < (high - low).days:
             self.parameters[f"own{self.index}"] = [p.start for p in self.periods]
             self.wheres.append(f"list_contains($own{self.index}, {self.period})")
+
+    def _first_day(self, day: str, low: dt.date) -> str:
+        """The first day of the period that a day lies in; `low` is that of the first period.
+
+        To count it costs less than to look it up in the calendar, which each table would be joined
+        with. When quarters and years begin only the calendar knows.
+        """
+        match self.plan.question.grain:
+            case "day":
+                return day
+            case "week":
+                name = f"week{self.index}"
+                self.parameters[name] = low
+                return f"${name} + CAST(({day} - ${name}) // 7 * 7 AS INTEGER)"
+            case "month":
+                # Worked out before, for it is needed twice.
+                self.source = f"(SELECT *, {day} AS _day FROM {self.source}) AS {ROW}"
+                return f"{ROW}._day - CAST(day({ROW}._day) - 1 AS INTEGER)"
+            case grain:
+                self.source += f" JOIN kpi.days AS d ON d.day = {day}"
+                return f"d.{quoted(grain)}"
 
     def _local_day(self, time: str, low: dt.date, high: dt.date) -> str:
         """The local day of an instant: UTC moved by the offset that the clocks had then.
@@ -117,11 +133,12 @@ class PeriodRows:
         micros = [round(offset.total_seconds()) * 1_000_000 for _, offset in offsets]
         if len(micros) == 1 and micros[0] == 0:
             return f"CAST({time} AS DATE)"
-        moved = str(micros[-1])
-        for change in range(len(offsets) - 1, 0, -1):
+        moved = ""
+        for change in range(1, len(offsets)):
             name = f"clock{self.index}_{change}"
             self.parameters[name] = offsets[change][0]
-            moved = f"CASE WHEN {time} < ${name} THEN {micros[change - 1]} ELSE {moved} END"
+            moved += f" WHEN {time} < ${name} THEN {micros[change - 1]}"
+        moved = f"CASE{moved} ELSE {micros[-1]} END" if moved else str(micros[-1])
         return f"CAST(make_timestamp(epoch_us({time}) + {moved}) AS DATE)"
 
     def _frames(self, *columns: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -62,8 +63,8 @@ class Plan:
 
     `levels` are the asked metrics and all below them: those from facts first, each after its
     inputs. `shifts` are how long ago they are needed, `shifted` the periods of each shift.
-    `known` names, for each fact table and shift, the column that says whether nothing is known to
-    be nothing.
+    `known` names, for each fact table and shift, the column that is 0 where no rows are known to be
+    none, and null elsewhere.
     """
 
     def __init__(
@@ -87,6 +88,24 @@ class Plan:
         self.shifted = {back: self._shifted(back) for back in self.shifts}
         self.known: dict[tuple[str, tuple[Span, ...]], str] = {}
         self.groups = self._groups()
+        self._group_of = {
+            node: (index, group)
+            for index, group in enumerate(self.groups)
+            for node, _ in group.nodes
+        }
+
+    def group_of(self, node: Node) -> tuple[int, Group]:
+        """The group whose rows a metric of facts is taken from, and its position."""
+        return self._group_of[node]
+
+    def told(self, table: str, back: tuple[Span, ...]) -> tuple[dt.date | None, dt.date | None]:
+        """The starts of the first and the last period in which a table's facts are known."""
+        facts = self.facts.get(table)
+        if facts is None or facts.first_day is None or facts.fresh_day is None:
+            return None, None
+        first, fresh = facts.first_day, facts.fresh_day
+        starts = [p.start for p in self.shifted[back] if p.end > first and p.start <= fresh]
+        return (starts[0], starts[-1]) if starts else (None, None)
 
     def _levels(self) -> list[list[Node]]:
         depth: dict[Node, int] = {}
@@ -157,5 +176,7 @@ def fact_value(metric: Metric) -> FactValue:
 
 
 def _filtered(sql: str, *conditions: str | None) -> str:
-    given = [f"({condition})" for condition in conditions if condition]
+    given = [condition for condition in conditions if condition]
+    if len(given) > 1:
+        given = [f"({condition})" for condition in given]
     return f"{sql} FILTER (WHERE {' AND '.join(given)})" if given else sql

@@ -107,21 +107,25 @@ def test_a_breakdown_of_nothing_has_no_cells() -> None:
     assert answer(memory, "month", "2026-06-01", "2026-07-01", by=("region",)).cells == ()
 
 
-def test_a_table_may_have_any_name_and_a_metric_that_of_a_column_inside() -> None:
-    names = ("periods", "keys", "grid", "level0", "f0", "order")
+@pytest.mark.parametrize("top", ["d0", "r"], ids=["of facts", "with a formula"])
+def test_a_table_may_have_any_name_and_a_metric_that_of_a_column_inside(top: str) -> None:
+    tables = ("periods", "keys", "p", "level0", "f0", "order")
+    inside = ("d0", "s0", "k0", "a0", "v_m0", "n_m0")
+    metrics = {m: f'sum(x) from "{t}"' for m, t in zip(inside, tables, strict=True)}
     text = vocabulary_text(
-        {f"d{i}": f'sum(x) from "{name}"' for i, name in enumerate(names)},
-        tables={name: {"time": "at_utc", "by": ["region"]} for name in names},
+        metrics | {"r": "0 * k0 + v_m0"},
+        tables={name: {"time": "at_utc", "by": ["region"]} for name in tables},
         dimensions=WORDS,
     )
     row = ("2026-01-05", "b", None, 1, None, None)
     other = ("2026-01-05", "a", None, 2, None, None)
-    memory = Memory(text, {name: Rows(EVENTS, [row, other]) for name in names})
+    memory = Memory(text, {name: Rows(EVENTS, [row, other]) for name in tables})
+    asked = (top, *(name for name in inside if name != top))
 
-    found = answer(memory, metrics=tuple(f"d{i}" for i in range(len(names))), by=("region",))
+    found = answer(memory, metrics=asked, by=("region",))
 
-    assert values(found) == [2] * len(names) + [1] * len(names)
-    assert [c.keys for c in found.cells[:: len(names)]] == [("a",), ("b",)]
+    assert values(found) == [2] * len(asked) + [1] * len(asked)
+    assert [c.keys for c in found.cells[:: len(asked)]] == [("a",), ("b",)]
 
 
 # --- filters --------------------------------------------------------------------------------------

@@ -1,20 +1,20 @@
 -- $s0 = 2026-01-01 to 2026-04-01 (2)
--- $e0 = 2026-04-01 to 2026-07-01 (2)
+-- $first_k0 = 2026-01-01
+-- $last_k0 = 2026-04-01
+-- $first_k1 = 2026-01-01
+-- $last_k1 = 2026-04-01
 -- $low0 = 2025-12-31 23:00:00
 -- $high0 = 2026-06-30 22:00:00
 -- $clock0_1 = 2026-03-29 01:00:00
 -- $low1 = 2025-12-31 23:00:00
 -- $high1 = 2026-06-30 22:00:00
 -- $clock1_1 = 2026-03-29 01:00:00
--- $first_k0 = 2026-01-01
--- $fresh_k0 = 2026-07-01
--- $first_k1 = 2026-01-01
--- $fresh_k1 = 2026-07-01
 -- $w0_0 = EMEA
 -- $w0_1 = it's
 -- $w1_0 = x
 WITH periods AS (
-  SELECT unnest($s0) AS s0, unnest($e0) AS e0
+  SELECT *, CASE WHEN s0 BETWEEN $first_k0 AND $last_k0 THEN 0 END AS k0, CASE WHEN s0 BETWEEN $first_k1 AND $last_k1 THEN 0 END AS k1
+  FROM (SELECT unnest($s0) AS s0)
 ),
 f0 AS (
   SELECT d."quarter" AS period, t."region" AS d0, count(*) AS a0
@@ -31,21 +31,16 @@ f1 AS (
 keys AS (
   SELECT DISTINCT d0 FROM (SELECT d0 FROM f0 UNION ALL SELECT d0 FROM f1)
 ),
-grid AS (
-  SELECT p.*, k.d0, coalesce(p.e0 > $first_k0 AND p.s0 <= $fresh_k0, false) AS k0, coalesce(p.e0 > $first_k1 AND p.s0 <= $fresh_k1, false) AS k1 FROM periods AS p CROSS JOIN keys AS k
-),
 level0 AS (
-  SELECT g.*, (CASE WHEN f0.a0 > 0 THEN f0.a0 WHEN g.k0 THEN 0 END) AS v_m0, coalesce(f0.a0, 0) AS n_m0, (CASE WHEN f1.a0 > 0 THEN f1.a0 WHEN g.k1 THEN 0 END) AS v_m1, coalesce(f1.a0, 0) AS n_m1, coalesce((f1.a1), CASE WHEN g.k1 THEN 0.0 END) AS v_m2, coalesce(f1.a2, 0) AS n_m2
-  FROM grid AS g
-  LEFT JOIN f0 ON f0.period = g.s0 AND f0.d0 IS NOT DISTINCT FROM g.d0
-  LEFT JOIN f1 ON f1.period = g.s0 AND f1.d0 IS NOT DISTINCT FROM g.d0
+  SELECT p.*, k.d0, (coalesce(nullif(f0.a0, 0), p.k0)) AS v_m0, coalesce(f0.a0, 0) AS n_m0, (coalesce(nullif(f1.a0, 0), p.k1)) AS v_m1, coalesce(f1.a0, 0) AS n_m1, coalesce((f1.a1), CASE WHEN p.k1 = 0 THEN 0.0 END) AS v_m2, coalesce(f1.a2, 0) AS n_m2
+  FROM periods AS p CROSS JOIN keys AS k
+  LEFT JOIN f0 ON f0.period = p.s0 AND f0.d0 IS NOT DISTINCT FROM k.d0
+  LEFT JOIN f1 ON f1.period = p.s0 AND f1.d0 IS NOT DISTINCT FROM k.d0
 ),
 level1 AS (
-  SELECT *, 1000 * (v_m0) / NULLIF((v_m1), 0) AS v_m3, least(n_m0, n_m1) AS n_m3 FROM level0
-),
-level2 AS (
-  SELECT *, 2 * (v_m3) AS v_m4, n_m3 AS n_m4 FROM level1
+  SELECT r.*, 1000 * (r.v_m0) / NULLIF((r.v_m1), 0) AS v_m3, least(r.n_m0, r.n_m1) AS n_m3
+  FROM level0 AS r
 )
-SELECT s0 AS period, d0 AS "region", v_m4 AS "twice", n_m4 AS "twice n", v_m2 AS "revenue", n_m2 AS "revenue n"
-FROM level2 AS r
+SELECT r.s0 AS period, r.d0 AS "region", 2 * (r.v_m3) AS "twice", r.n_m3 AS "twice n", r.v_m2 AS "revenue", r.n_m2 AS "revenue n"
+FROM level1 AS r
 ORDER BY r.s0, r.d0 NULLS LAST
