@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from kpi.compiler import Statement, compile_question
-from kpi.expression import quoted
+from kpi.period_rows import extent
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
 from kpi.plan import Node, tables_below
 from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
@@ -206,13 +206,7 @@ def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.d
             times.add((table, vocabulary.time_column(metric)))
     found: list[dt.date] = []
     for table, time in sorted(times):
-        # A stray 9999-12-31 lies outside the calendar and shall not make the range.
-        sql = (
-            f"SELECT min({quoted(time)}), max({quoted(time)}) FROM main.{quoted(table)}"
-            f" WHERE {quoted(time)} >= $first + INTERVAL 1 DAY"
-            f" AND {quoted(time)} < $last - INTERVAL 1 DAY"
-        )
-        for value in edition.query(sql, {"first": FIRST_DAY, "last": LAST_DAY})[0]:
+        for value in edition.query(extent(table, time), {})[0]:
             if isinstance(value, dt.datetime):
                 found.append(vocabulary.calendar.local_day(value))
             elif value is not None:

@@ -16,6 +16,7 @@ from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
 from kpi.history import computed_before
 from kpi.landing import quoted
+from kpi.period_rows import extent
 from kpi.periods import GRAINS, Calendar, days
 from kpi.questions import QuestionRefused
 from kpi.vocabulary import Vocabulary
@@ -229,14 +230,14 @@ def _days(
     table: str,
     columns: Mapping[str, str],
 ) -> tuple[dt.date | None, dt.date | None]:
-    """The first and last local day of a table's default time, where the vocabulary names one."""
+    """The first and last local day of a table's default time, where the vocabulary names one.
+
+    A stray row dated outside the calendar tells nothing of either.
+    """
     declared = vocabulary.tables.get(table)
     if declared is None or columns.get(declared.time) not in ("DATE", "TIMESTAMP"):
         return None, None
-    time = quoted(declared.time)
-    ((first, last),) = connection.execute(
-        f"select min({time}), max({time}) from main.{quoted(table)}"
-    ).fetchall()
+    ((first, last),) = connection.execute(extent(table, declared.time)).fetchall()
     return _local_day(vocabulary.calendar, first), _local_day(vocabulary.calendar, last)
 
 

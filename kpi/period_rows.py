@@ -1,4 +1,4 @@
-"""How the rows of a fact table meet the periods of a question, as SQL."""
+"""How the rows of a fact table meet the calendar and the periods of a question, as SQL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from kpi.expression import ROW, quoted
+from kpi.periods import DAY, FIRST_DAY, LAST_DAY
 from kpi.plan import Group, Plan
 from kpi.questions import QuestionRefused
 from kpi.reach import AsOf, Latest, Own, first_day
@@ -192,6 +193,19 @@ class PeriodRows:
             bounds.append(self._bound(self.group.time, "low", starts))
             self.wheres.append(f"{time} >= w.low{self.index}")
         self._frames(*bounds)
+
+
+def extent(table: str, time: str) -> str:
+    """The statement that tells the first and the last moment of a fact table, by this column.
+
+    What lies outside the calendar, or on its first or last day, is left out: 0001-01-01, 1970-01-01
+    and 9999-12-31 are how systems write that something never was.
+    """
+    column = quoted(time)
+    return (
+        f"SELECT min({column}), max({column}) FROM main.{quoted(table)} "
+        f"WHERE {column} >= DATE '{FIRST_DAY + DAY}' AND {column} < DATE '{LAST_DAY - DAY}'"
+    )
 
 
 def unnested(parameters: dict[str, Any], name: str, values: list[Any]) -> str:

@@ -12,7 +12,7 @@ from kpi import formats
 from kpi.answers import ask, complete
 from kpi.check import VOCABULARY, check_home, current_edition, read_vocabulary
 from kpi.editions import Edition, pointer_file
-from kpi.expression import quoted
+from kpi.period_rows import extent
 from kpi.periods import Period, days_label, label, period_of, step
 from kpi.questions import Facts, Question, QuestionRefused, check_question
 from kpi.sources import FILE as SOURCES
@@ -121,7 +121,7 @@ class _Draft:
         own, published = (v.tables.get(name) for v in (self.vocabulary, self.edition.vocabulary))
         if own is None or (published is not None and own.time == published.time):
             return facts
-        ((first,),) = self.query(f"SELECT min({quoted(own.time)}) FROM main.{quoted(name)}", {})
+        ((first, _),) = self.query(extent(name, own.time), {})
         if isinstance(first, dt.datetime):
             first = self.vocabulary.calendar.local_day(first)
         return replace(facts, first_day=first)

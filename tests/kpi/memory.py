@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from kpi.editions import SourceReport
+from kpi.period_rows import extent
 from kpi.periods import GRAINS, Calendar, days
 from kpi.questions import Facts, QuestionRefused
 from kpi.restated import Key, Restated
@@ -142,7 +143,7 @@ class Memory:
         declared = self.vocabulary.tables.get(name)
         if declared is None or declared.time not in columns:
             return None
-        ((first,),) = self.query(f'SELECT min("{declared.time}") FROM main."{name}"')
+        ((first, _),) = self.query(extent(name, declared.time))
         return self._local_day(first)
 
     def _local_day(self, moment: dt.datetime | dt.date | None) -> dt.date | None:

@@ -89,6 +89,12 @@ def test_a_period_that_ends_where_the_first_day_begins_is_unknown() -> None:
     assert values(answer(memory, "month", "2026-02-01", "2026-04-01")) == [None, 1]
 
 
+def test_a_stray_row_of_the_year_1_does_not_make_a_count_before_the_first_day_known() -> None:
+    memory = edition("count(*)", ("2026-03-15",), ("0001-01-01",))
+
+    assert values(answer(memory, "month", "2026-02-01", "2026-04-01")) == [None, 1]
+
+
 def test_a_count_is_known_from_the_period_that_holds_the_first_day() -> None:
     memory = edition("count_if(x > 1)", ("2026-03-15", "a", None, 0), fresh="2026-05-10 12:00")
 

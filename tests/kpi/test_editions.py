@@ -363,6 +363,19 @@ def test_a_table_reaches_from_its_first_to_its_last_local_day(tmp_path: Path) ->
     assert (table.rows, table.sources) == (2, ("answers",))
 
 
+@pytest.mark.parametrize("stray", ["0001-01-01", "1970-01-01", "2100-01-01", "9999-12-31"])
+def test_a_stray_row_outside_the_calendar_sets_neither_the_first_nor_the_last_day(
+    tmp_path: Path, stray: str
+) -> None:
+    bring(tmp_path, [answer(1, day="2026-03-01"), answer(2, day=stray)])
+    publish(tmp_path)
+
+    table = editions.open_edition(tmp_path).tables["surveys"]
+
+    assert (table.first_day, table.last_day) == (dt.date(2026, 3, 1), dt.date(2026, 3, 1))
+    assert table.rows == 2
+
+
 def test_a_table_is_as_fresh_as_its_stalest_source(tmp_path: Path) -> None:
     declared = Declarations(False, (ANSWERS, replace(ANSWERS, source="phone")))
     bring(tmp_path, [answer(1)], at=NOON)
