@@ -26,6 +26,7 @@ _TIMES = ("DATE", "TIMESTAMP")
 _AT_ONCE = 20
 _TRUTHS = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0")
 _TAKEN = re.compile(r"name and argument types '(\w+)\((.*?)\)'")
+_ERROR = re.compile(r"\b\w+ Error: ")
 _COMPARED = re.compile(r"(=|<>|\blike|\bin\s*\([^)]*)\s*$", re.IGNORECASE)
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|FLOAT|DOUBLE|BOOLEAN")
 
@@ -376,8 +377,8 @@ def _in_words(refusal: str) -> tuple[str, str]:
         function, kinds = taken[1].lower(), taken[2]
         what = f"takes {function} of {kinds}, which has none."
         return what, "Count it (count(distinct x)), or give the column its type in sources.yaml."
-    said = refusal.partition(": ")[2] or refusal
-    what = f"cannot be computed: {said.split('. ')[0].rstrip('.')}."
+    said = _ERROR.split(refusal)[-1].split(". ")[0].split(" - ")[0].rstrip(".")
+    what = f"cannot be computed: {said[:1].lower()}{said[1:]}."
     return what, "Change the value, or the column's type in sources.yaml."
 
 
