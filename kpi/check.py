@@ -10,6 +10,7 @@ from kpi import sources as declared
 from kpi.editions import Edition, NoEdition, latest
 from kpi.fitting import against_facts, alone
 from kpi.history import computed_before
+from kpi.remarks import unknown_values
 from kpi.sources import Sources
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import VocabularyRefused, load_vocabulary
@@ -47,6 +48,8 @@ def check_home(home: Path) -> tuple[list[Problem], list[str]]:
     if sources is not None:
         problems += _lookups_from_nowhere(vocabulary, sources, {*edition.columns})
     notes += _unfilled(vocabulary, edition)
+    if not problems:
+        notes += _never_true(vocabulary, edition)
     return sorted(problems), notes
 
 
@@ -117,6 +120,20 @@ def _deprecated(vocabulary: Vocabulary) -> list[str]:
         for metric in vocabulary.metrics.values()
         if metric.deprecated and (users := [m.name for m in vocabulary.used_by(metric.name)])
     ]
+
+
+def _never_true(vocabulary: Vocabulary, edition: Edition) -> list[str]:
+    """New values that compare a column with a text that no row has: often a slip, not always."""
+    proven = computed_before(vocabulary, edition.query)
+    document = vocabulary.document
+    said = []
+    for metric in vocabulary.metrics.values():
+        if metric.name in proven or any(t not in edition.columns for t in metric.tables):
+            continue
+        for compared, what in unknown_values(edition, metric):
+            place = document.place_in(("metrics", metric.name, "value"), compared.value.offset)
+            said.append(f"{document.name}:{place.line}:{place.column}: note: {what}")
+    return said
 
 
 def _unfilled(vocabulary: Vocabulary, edition: Edition) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kpi.allowlist import ExpressionRefused
 from kpi.expression import Condition, parse_condition
-from kpi.periods import COARSER, FIRST_DAY, GRAINS, Calendar, Period, covering, period_of
+from kpi.periods import COARSER, DAY, FIRST_DAY, GRAINS, Calendar, Period, covering, period_of
 from kpi.reach import earlier
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.yaml_text import nearest
@@ -61,14 +61,14 @@ def check_question(vocabulary: Vocabulary, question: Question) -> tuple[Conditio
         fix = nearest(question.grain, known) or f"Known: {', '.join(known)}."
         wrong.append(f"There is no grain '{question.grain}'. {fix}")
     if question.start and question.end and question.start >= question.end:
-        wrong.append(f"The range ends ({question.end}) before it has begun ({question.start}).")
+        what = f"The range ends ({question.end}) before it has begun ({question.start})"
+        wrong.append(f"{what}: the end is the day after the last, at least {question.start + DAY}.")
     metrics = []
     for name in question.metrics:
         if name in vocabulary.metrics:
             metrics.append(vocabulary.metrics[name])
         else:
-            fix = nearest(name, vocabulary.metrics) or "See the vocabulary for what there is."
-            wrong.append(f"There is no metric '{name}'. {fix}")
+            wrong.append(f"There is no metric '{name}'. {_metric_meant(vocabulary, name)}")
     for metric in metrics:
         wrong += _grain_refusals(vocabulary, metric, question.grain)
     for word in question.by:
@@ -112,16 +112,38 @@ def _grain_refusals(vocabulary: Vocabulary, metric: Metric, grain: str) -> list[
 
 def _refusals(vocabulary: Vocabulary, metrics: list[Metric], word: str, how: str) -> list[str]:
     if word not in vocabulary.dimensions:
+        if "," in word:
+            each = " ".join(f"--by {part.strip()}" for part in word.split(","))
+            return [f"There is no dimension '{word}'. Write each alone: {each}."]
         fix = nearest(word, vocabulary.dimensions) or (
             f"Dimensions: {', '.join(vocabulary.dimensions) or 'none are declared'}."
         )
         return [f"There is no dimension '{word}'. {fix}"]
     return [
-        f"'{metric.name}' cannot be {how} '{word}': "
-        f"all its facts share only {', '.join(metric.dimensions) or 'no dimension'}."
+        f"'{metric.name}' cannot be {how} '{word}': {_lacking(vocabulary, metric, word)}. "
+        f"It can be by {', '.join(metric.dimensions) or 'nothing'}."
         for metric in metrics
         if word not in metric.dimensions
     ]
+
+
+def _lacking(vocabulary: Vocabulary, metric: Metric, word: str) -> str:
+    """Which of the facts below a metric have no such dimension."""
+    lacking = [name for name in metric.tables if word not in vocabulary.tables[name].dimensions]
+    return f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no {word}"
+
+
+def _metric_meant(vocabulary: Vocabulary, word: str) -> str:
+    """The metric that somebody meant, by its name or another that it is called by."""
+    called = {
+        other: metric.name
+        for metric in reversed(tuple(vocabulary.metrics.values()))
+        for other in (*metric.also_called, metric.label, metric.name)
+    }
+    folded = {other.casefold(): name for other, name in called.items()}
+    if word.casefold() in folded:
+        return f"Did you mean '{folded[word.casefold()]}'?"
+    return nearest(word, vocabulary.metrics) or "`python -m kpi metrics` lists what there is."
 
 
 def asked_periods(calendar: Calendar, question: Question) -> list[Period]:

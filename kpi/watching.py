@@ -12,6 +12,7 @@ from kpi import formats
 from kpi.answers import ask, complete
 from kpi.check import VOCABULARY, check_home, current_edition, read_vocabulary
 from kpi.editions import Edition, pointer_file
+from kpi.known_answers import check_known_answers
 from kpi.period_rows import extent
 from kpi.periods import Period, days_label, label, period_of, step
 from kpi.questions import Facts, Question, QuestionRefused, check_question
@@ -65,12 +66,16 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _look(home: Path, say: Callable[[str], None]) -> Vocabulary | None:
-    """Says what a check finds; the vocabulary where nothing is wrong with it."""
+    """Says what a check finds, known answers included; the vocabulary where it has no mistake."""
     problems, notes = check_home(home)
     for line in (*notes, *map(str, problems)):
         say(line)
     if not problems:
-        say("good")
+        said, asked = check_known_answers(home)
+        for line in (*asked, *map(str, said)):
+            say(line)
+        if not said:
+            say("good")
     if any(problem.file == VOCABULARY for problem in problems):
         return None
     try:

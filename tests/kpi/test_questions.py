@@ -8,7 +8,7 @@ import pytest
 
 from kpi.periods import Calendar
 from kpi.questions import Question, QuestionRefused, asked_periods, check_question
-from kpi.vocabulary import load_vocabulary
+from kpi.vocabulary_file import load_vocabulary
 from tests.kpi.memory import vocabulary_text
 
 START, END = dt.date(2026, 1, 1), dt.date(2026, 7, 1)
@@ -16,7 +16,10 @@ START, END = dt.date(2026, 1, 1), dt.date(2026, 7, 1)
 VOCABULARY = load_vocabulary(
     vocabulary_text(
         {
-            "opened": "count(*) from incidents",
+            "opened": {
+                "value": "count(*) from incidents",
+                "also_called": ["defect reports"],
+            },
             "nps": "100 * (count_if(score >= 9) - count_if(score <= 6)) / count(score)"
             " from surveys",
             "orders": "count(*) from orders",
@@ -72,7 +75,18 @@ def test_a_range_of_whole_periods_stays_as_it_is() -> None:
     [
         (Question(()), "No metric is asked for."),
         (Question(("opend",)), "There is no metric 'opend'. Did you mean 'opened'?"),
-        (Question(("zzz",)), "There is no metric 'zzz'. See the vocabulary for what there is."),
+        (
+            Question(("zzz",)),
+            "There is no metric 'zzz'. `python -m kpi metrics` lists what there is.",
+        ),
+        (
+            Question(("Defect Reports",)),
+            "There is no metric 'Defect Reports'. Did you mean 'opened'?",
+        ),
+        (
+            Question(("nps",), by=("region,order",)),
+            "There is no dimension 'region,order'. Write each alone: --by region --by order.",
+        ),
         (Question(("opened",), "weak"), "There is no grain 'weak'. Did you mean 'week'?"),
         (
             Question(("opened",), "hour"),
@@ -88,15 +102,17 @@ def test_a_range_of_whole_periods_stays_as_it_is() -> None:
         ),
         (
             Question(("nps",), by=("service",)),
-            "'nps' cannot be broken down by 'service': all its facts share only region.",
+            "'nps' cannot be broken down by 'service': surveys has no service."
+            " It can be by region.",
         ),
         (
             Question(("per_order",), by=("service",)),
-            "'per_order' cannot be broken down by 'service': all its facts share only region.",
+            "'per_order' cannot be broken down by 'service': orders has no service."
+            " It can be by region.",
         ),
         (
             Question(("nps",), where=("service = 'x'",)),
-            "'nps' cannot be filtered by 'service': all its facts share only region.",
+            "'nps' cannot be filtered by 'service': surveys has no service. It can be by region.",
         ),
         (
             Question(("nps",), where=("value > 3",)),
@@ -109,11 +125,13 @@ def test_a_range_of_whole_periods_stays_as_it_is() -> None:
         ),
         (
             Question(("nps",), start=END, end=START),
-            "The range ends (2026-01-01) before it has begun (2026-07-01).",
+            "The range ends (2026-01-01) before it has begun (2026-07-01):"
+            " the end is the day after the last, at least 2026-07-02.",
         ),
         (
             Question(("nps",), start=START, end=START),
-            "The range ends (2026-01-01) before it has begun (2026-01-01).",
+            "The range ends (2026-01-01) before it has begun (2026-01-01):"
+            " the end is the day after the last, at least 2026-01-02.",
         ),
     ],
 )

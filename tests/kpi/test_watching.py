@@ -203,3 +203,12 @@ def test_the_command_watches_until_it_is_interrupted(home: Path) -> None:
 
     assert value == "answers: 28 in Feb 2026 (1–28 Feb 2026), n 28\n"
     assert ended == 0
+
+
+def test_a_known_answer_that_does_not_hold_is_told_at_every_save(home: Path) -> None:
+    wrong = f"{TEXT}    test: {{period: 2026-02, equals: 27}}\n"
+
+    _, after = told(home, lambda: (home / "metrics.yaml").write_text(wrong))
+
+    assert any("must be 27, but is 28" in line for line in after)
+    assert "good" not in after
