@@ -17,9 +17,10 @@ from kpi.editions import DatabaseError, Pointer
 from kpi.imprint import Declaration, Declarations
 from kpi.interruption import Interrupted, Stop, interruptible
 from kpi.known_answers import Failure
+from kpi.narration import Delivery
 from kpi.publishing import NotPublished, Published
-from kpi.pulling import Delivery, Puller
-from kpi.refresh_log import refresh_log
+from kpi.pulling import Puller
+from kpi.refresh_log import note, refresh_log
 from kpi.secrecy import Secrets
 from kpi.sources import Source, Sources
 from kpi.vocabulary_file import load_vocabulary
@@ -187,7 +188,10 @@ class _Refresh:
         seconds = time.monotonic() - started
         for gap in published.gaps:
             self.voice.line(str(gap))
-        self.voice.line(f"Published edition {published.pointer.number} in {seconds:.1f} s.")
+            note("no exchange rate", table=gap.table, currency=gap.currency, entries=gap.entries)
+        number = published.pointer.number
+        self.voice.line(f"Published edition {number} in {seconds:.1f} s.")
+        note("published", edition=number, seconds=round(seconds, 3))
         return published
 
     def _despite(self, failures: Sequence[Failure]) -> None:

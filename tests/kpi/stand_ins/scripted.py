@@ -84,7 +84,7 @@ def _batch(
         into=step.get("into", options.into),
         rows=pa.table(columns),
         shape=Shape(
-            columns=tuple(Column(name) for name in names),
+            columns=tuple(Column(name) for name in step.get("mapped", names)),
             key=("response_id",) if "response_id" in names else (),
             mode=options.mode,
         ),

@@ -1,0 +1,99 @@
+"""Tells people, and the log, how the run of one source goes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from kpi.refresh_log import note
+from kpi.secrecy import Secrets
+from kpi.voice import Progress, Voice
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong and the one thing to do, free of secrets; `cause` is what nobody foresaw."""
+
+    what: str
+    advice: str
+    cause: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one source's run came to: rows, and what went wrong where something did."""
+
+    source: str
+    new: int
+    changed: int
+    deleted: int
+    rejected: int
+    error: str | None
+    advice: str | None
+
+
+class Narration:
+    """Progress is drawn over itself, all else is a line that stays and an entry in the log."""
+
+    def __init__(self, voice: Voice, source: str, secrets: Secrets) -> None:
+        self._voice = voice
+        self._source = source
+        self._secrets = secrets
+        self._progress = Progress(voice, source)
+        self._landed = 0
+        self._connector_tells = False
+
+    def doing(self, what: str) -> None:
+        """What is being done with the rows now: asking, landing."""
+        self._progress.doing(what)
+
+    def told(self, done: int, total: int | None) -> None:
+        """Rows as the connector tells them."""
+        self._connector_tells = True
+        self._progress.rows(done, total)
+
+    def landed(self, rows: int) -> None:
+        """Rows as they land, for a connector that tells nothing."""
+        self._landed += rows
+        if not self._connector_tells:
+            self._progress.rows(self._landed, None)
+
+    def drifted(self, what: str) -> None:
+        """The source delivers otherwise than before."""
+        self._voice.line(self._secrets.scrub(f"{self._source}: {what}"))
+        note("drifted", level=logging.WARNING, source=self._source, message=what)
+
+    def ended(self, delivery: Delivery, cause: Exception | None) -> None:
+        """What the run came to; the traceback of a `cause` goes to the log alone."""
+        seconds = self._progress.seconds()
+        self._voice.line(closing_line(delivery, seconds))
+        failed = delivery.error is not None
+        note(
+            "failed" if failed else "pulled",
+            level=logging.ERROR if failed else logging.INFO,
+            cause=cause,
+            source=delivery.source,
+            new=delivery.new,
+            changed=delivery.changed,
+            deleted=delivery.deleted,
+            rejected=delivery.rejected,
+            seconds=round(seconds, 3),
+            error=delivery.error,
+            advice=delivery.advice,
+        )
+
+
+def closing_line(delivery: Delivery, seconds: float) -> str:
+    """One line about one source: "answers: 126 new, 3 changed, 2 rejected in 0.4 s"."""
+    counts = (
+        (delivery.new, "new"),
+        (delivery.changed, "changed"),
+        (delivery.deleted, "deleted"),
+        (delivery.rejected, "rejected"),
+    )
+    brought = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    if delivery.error is None:
+        return f"{delivery.source}: {brought or 'nothing new'} in {seconds:.1f} s"
+    before = f" after {brought}" if brought else ""
+    text = f"{delivery.source}: failed{before} in {seconds:.1f} s. {delivery.error}"
+    return f"{text} {delivery.advice}" if delivery.advice else text
