@@ -51,7 +51,7 @@ class Puller:
         except Interrupted:
             self._finish(run, _STOPPED, None)
             raise
-        delivery = self._delivery(run, source, trouble)
+        delivery = self._delivery(run, source)
         narration.ended(delivery, trouble.cause if trouble else None)
         return delivery
 
@@ -120,11 +120,11 @@ class Puller:
         error, advice = (trouble.what, trouble.advice) if trouble else (None, None)
         self.warehouse.finish(run, error=error, advice=advice, finished_at=self.now(), as_of=as_of)
 
-    def _delivery(self, run: int, source: Source, trouble: Trouble | None) -> Delivery:
-        ((new, changed, deleted, rejected),) = self.warehouse.connection.execute(
-            "select new_rows, changed_rows, deleted_rows, rejected_rows from kpi.runs "
-            "where run = ?",
+    def _delivery(self, run: int, source: Source) -> Delivery:
+        # Also the error as it was written down: a delivery may turn out hopeless at its end.
+        (row,) = self.warehouse.connection.execute(
+            "select new_rows, changed_rows, deleted_rows, rejected_rows, error, advice "
+            "from kpi.runs where run = ?",
             [run],
         ).fetchall()
-        error, advice = (trouble.what, trouble.advice) if trouble else (None, None)
-        return Delivery(source.name, new, changed, deleted, rejected, error, advice)
+        return Delivery(source.name, *row)

@@ -130,6 +130,22 @@ def test_a_failing_source_stops_no_other_and_keeps_its_last_good_facts(
     assert freshness(report(tmp_path, "answers"), NOON).word == "fresh"
 
 
+def test_a_replacement_of_which_nothing_can_be_read_is_told_as_a_failure(
+    tmp_path: Path, run: Run, heard: Heard
+) -> None:
+    good = {"rows": [answer(1)], "stateless": True}
+    write_home(tmp_path, {"answers": {"mode": "replace", "steps": [good]}})
+    run()
+    bad = {"rows": [answer(2, score="many")], "stateless": True}
+    write_script(tmp_path, "answers", [bad])
+
+    outcome = run()
+
+    assert outcome.exit_code == 1
+    assert "None of the 1 rows can be read." in heard.text
+    assert scores(tmp_path) == {"r1": 9}
+
+
 def test_a_mistake_in_a_connector_is_named_and_its_traceback_kept_in_the_log(
     tmp_path: Path, run: Run, heard: Heard
 ) -> None:

@@ -80,6 +80,7 @@ def _batch(
     names = list(rows[0]) if rows else ["response_id"]
     columns = {name: pa.array([row.get(name) for row in rows], pa.string()) for name in names}
     as_of = step.get("as_of")
+    kept = {"pulls": state.get("pulls", 0) + 1, "full": context.full, "at": options.url}
     return Batch(
         into=step.get("into", options.into),
         rows=pa.table(columns),
@@ -89,7 +90,7 @@ def _batch(
             mode=options.mode,
         ),
         origin=step.get("origin", "script").replace("<url>", options.url),
-        state={"pulls": state.get("pulls", 0) + 1, "full": context.full, "at": options.url},
+        state=None if step.get("stateless") else kept,
         as_of=dt.datetime.fromisoformat(as_of) if as_of else None,
     )
 
