@@ -42,6 +42,7 @@ class Narration:
         self._progress = Progress(voice, source)
         self._landed = 0
         self._connector_tells = False
+        self._noted: set[tuple[str, str]] = set()
 
     def doing(self, what: str) -> None:
         """What is being done with the rows now: asking, landing."""
@@ -57,6 +58,18 @@ class Narration:
         self._landed += rows
         if not self._connector_tells:
             self._progress.rows(self._landed, None)
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """The system asks us to wait: drawn each time, logged once for each reason."""
+        self._progress.waiting(seconds, self._secrets.scrub(why))
+        if self._is_new("waiting", why):
+            note("waiting", source=self._source, seconds=round(seconds, 3), message=why)
+
+    def notice(self, text: str) -> None:
+        """Something that a person should know; told once a run."""
+        if self._is_new("noticed", text):
+            self._voice.line(self._secrets.scrub(f"{self._source}: {text}"))
+            note("noticed", level=logging.WARNING, source=self._source, message=text)
 
     def drifted(self, what: str) -> None:
         """The source delivers otherwise than before."""
@@ -81,6 +94,11 @@ class Narration:
             error=delivery.error,
             advice=delivery.advice,
         )
+
+    def _is_new(self, event: str, text: str) -> bool:
+        is_new = (event, text) not in self._noted
+        self._noted.add((event, text))
+        return is_new
 
 
 def closing_line(delivery: Delivery, seconds: float) -> str:

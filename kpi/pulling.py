@@ -62,7 +62,9 @@ class Puller:
         options = declared.resolve(source, self.env)
         if full:
             self.warehouse.forget(source.name)
-        context = Context(self.home, started, full, narration.told)
+        context = Context(
+            self.home, started, full, narration.told, narration.waiting, narration.notice
+        )
         connector = declared.connector(source.connector)
         # Both stand in every edition: where a batch came from, and what the connector remembers.
         own = declared.secrets([source], self.env)

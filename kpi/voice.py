@@ -14,8 +14,8 @@ _CLEAR_LINE = "\r\x1b[2K"
 class Voice(Protocol):
     """What a command tells while it works."""
 
-    def progress(self, text: str) -> None:
-        """What is being done now; the next text takes its place."""
+    def progress(self, text: str, *, lasting: bool = False) -> None:
+        """What is being done now; the next text takes its place, in a while where it is lasting."""
 
     def line(self, text: str) -> None:
         """Something that stays."""
@@ -29,10 +29,11 @@ class TerminalVoice:
         self._drawn = False
         self._next = 0.0
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str, *, lasting: bool = False) -> None:
         """Draws the text over the one before it, cut to the terminal's width."""
         moment = time.monotonic()
-        if not self._stream.isatty() or moment < self._next:
+        # What lasts would be missing from the screen for as long as it does.
+        if not self._stream.isatty() or (moment < self._next and not lasting):
             return
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(_CLEAR_LINE + text[:width])
@@ -71,6 +72,11 @@ class Progress:
         if total and rate:
             self._rows += f", {_duration(max(total - done, 0) / rate)} left"
         self._tell()
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """For how long the source is waited for, and why."""
+        text = f"{self._source}: waiting {_duration(seconds)}, {why}"
+        self._voice.progress(text, lasting=True)
 
     def seconds(self) -> float:
         """How long it has taken so far."""

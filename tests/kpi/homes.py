@@ -39,7 +39,7 @@ class Heard:
         self.drawn: list[str] = []
         self.lines: list[str] = []
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str, *, lasting: bool = False) -> None:
         self.drawn.append(text)
 
     def line(self, text: str) -> None:

@@ -18,7 +18,7 @@ from tests.kpi.homes import STAND_INS
 class Aloud:
     """A voice without a buffer: what was told is what was begun."""
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str, *, lasting: bool = False) -> None:
         os.write(1, f"{text}\n".encode())
 
     def line(self, text: str) -> None:

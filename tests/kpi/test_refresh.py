@@ -196,6 +196,8 @@ def everything_told(home: Path) -> str:
         # Messages are cut at 500 characters: here in the middle of the secret.
         {"crash": f"No way to <url>{'.' * (482 - len(ADDRESS))}{SECRET}"},
         {"warning": "No way to <url>, trying again."},
+        {"notice": "No way to <url> from tomorrow on."},
+        {"waits": [35, "No way to <url> yet"]},
     ],
 )
 def test_a_secret_is_told_nowhere(
@@ -211,7 +213,8 @@ def test_a_secret_is_told_nowhere(
     run(env={"SHOP_URL": ADDRESS})
 
     printed = capfd.readouterr()
-    told = heard.text + printed.out + printed.err + everything_told(tmp_path)
+    seen = [*heard.lines, *heard.drawn, printed.out, printed.err]
+    told = "\n".join([*seen, everything_told(tmp_path)])
     assert "No way to ${SHOP_URL}" in told
     assert "s3cr3t" not in told
 
@@ -496,6 +499,31 @@ def test_rows_are_counted_as_they_land_where_the_connector_tells_nothing(
     assert any(text.startswith("answers: landing, 3 rows, ") for text in heard.drawn)
 
 
+def test_a_wait_is_shown_as_progress_with_its_length_and_reason(
+    tmp_path: Path, run: Run, heard: Heard
+) -> None:
+    steps = [{"waits": [35, "rate limit"]}, {"rows": [answer(1)]}]
+    write_home(tmp_path, {"answers": {"steps": steps}})
+
+    run()
+
+    assert "answers: waiting 35 s, rate limit" in heard.drawn
+    assert "waiting" not in heard.text
+
+
+def test_a_notice_is_told_once_a_run_and_stops_nothing(
+    tmp_path: Path, run: Run, heard: Heard
+) -> None:
+    notice = {"notice": "The token expires in 6 days."}
+    write_home(tmp_path, {"answers": {"steps": [notice, {"rows": [answer(1)]}, notice]}})
+
+    outcomes = [run().exit_code, run().exit_code]
+
+    assert outcomes == [0, 0]
+    assert heard.lines.count("answers: The token expires in 6 days.") == 2
+    assert scores(tmp_path) == {"r1": 9}
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -509,6 +537,21 @@ def test_a_terminal_sees_progress_in_place_and_every_closing_line() -> None:
     voice.line("answers: 1 new in 0.1 s")
 
     assert stream.getvalue() == ("\r\x1b[2Kanswers: asking\r\x1b[2Kanswers: 1 new in 0.1 s\n")
+
+
+def test_a_terminal_sees_at_once_what_lasts() -> None:
+    stream = Terminal()
+    voice = TerminalVoice(stream)
+
+    voice.progress("answers: asking")
+    voice.progress("answers: landing")
+    voice.progress("answers: waiting 35 s, rate limit", lasting=True)
+
+    assert stream.getvalue().split("\r\x1b[2K") == [
+        "",
+        "answers: asking",
+        "answers: waiting 35 s, rate limit",
+    ]
 
 
 def test_a_file_sees_only_the_closing_lines() -> None:

@@ -102,6 +102,27 @@ def test_a_drift_is_logged_with_its_source(tmp_path: Path, run: Run) -> None:
     assert "colour" in drifted["message"]
 
 
+def test_waits_are_logged_once_for_each_reason(tmp_path: Path, run: Run) -> None:
+    waits = [[35, "rate limit"], [34, "rate limit"], [2, "the system is busy"]]
+    write_home(tmp_path, {"shop": {"steps": [{"waits": wait} for wait in waits]}})
+
+    run()
+
+    found = [(e["source"], e["seconds"], e["message"]) for e in entries(tmp_path, "waiting")]
+    assert found == [("shop", 35, "rate limit"), ("shop", 2, "the system is busy")]
+
+
+def test_a_notice_is_logged_once_a_run(tmp_path: Path, run: Run) -> None:
+    notice = {"notice": "The token expires in 6 days."}
+    write_home(tmp_path, {"shop": {"steps": [notice, notice]}})
+
+    run()
+
+    (noticed,) = entries(tmp_path, "noticed")
+    assert (noticed["level"], noticed["source"]) == ("warning", "shop")
+    assert noticed["message"] == "The token expires in 6 days."
+
+
 def test_what_a_library_says_is_logged_under_its_own_name(tmp_path: Path, run: Run) -> None:
     write_home(tmp_path, {"shop": {"steps": [{"warning": "trying again"}]}})
 
@@ -153,19 +174,21 @@ def test_no_value_of_the_log_holds_a_secret_however_it_is_escaped(
         "crashed": {"crash": "No way to <url>."},
         "warned": {"warning": "No way to <url>."},
     }
+    words = [{"waits": [1, "asked by <url>"]}, {"notice": "<url> will go."}]
     painted = {**answer(1), secret: "red"}
     shop = {"into": "things", "url": "${SHOP_URL}", "steps": [{"rows": [painted]}]}
     write_home(tmp_path, dict.fromkeys(ends, shop))
     run(env={"SHOP_URL": secret})
     for name, end in ends.items():
-        steps = [{"rows": [answer(1)], "mapped": list(painted)}, end]
+        steps = [{"rows": [answer(1)], "mapped": list(painted)}, *words, end]
         write_script(tmp_path, name, steps)
 
     run(env={"SHOP_URL": secret})
 
     told = [str(value) for entry in entries(tmp_path) for value in entry.values()]
     text = (tmp_path / "data" / "refresh.log").read_text()
-    assert len(entries(tmp_path, "drifted")) == 3
+    events = [entry["event"] for entry in entries(tmp_path)]
+    assert [events.count(event) for event in ("drifted", "waiting", "noticed")] == [3, 3, 3]
     assert sum("No way to ${SHOP_URL}." in value for value in told) >= 3
     assert [value for value in told if "s3cr3t" in value] == []
     assert "s3cr3t" not in text

@@ -48,6 +48,11 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
     for step in steps:
         if "told" in step:
             context.progress(*step["told"])
+        if "waits" in step:
+            seconds, why = step["waits"]
+            context.waiting(seconds, why.replace("<url>", options.url))
+        if "notice" in step:
+            context.notice(step["notice"].replace("<url>", options.url))
         if "warning" in step:
             logging.getLogger("a.library").warning(step["warning"].replace("<url>", options.url))
         if "error" in step:
