@@ -72,6 +72,12 @@ def refresh(
     sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...")] = None,
     due: Annotated[bool, typer.Option("--due", help="Only sources whose time has come.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Start these sources over.")] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Then mark what the systems have no more.")
+    ] = False,
+    reconcile_anyway: Annotated[
+        bool, typer.Option("--reconcile-anyway", help="Also where very many rows would vanish.")
+    ] = False,
     no_pull: Annotated[bool, typer.Option("--no-pull", help="Only publish.")] = False,
     publish_anyway: Annotated[
         bool, typer.Option("--publish-anyway", help="Also where a known answer does not hold.")
@@ -86,6 +92,8 @@ def refresh(
         full=full,
         no_pull=no_pull,
         due=due,
+        reconcile=reconcile,
+        reconcile_anyway=reconcile_anyway,
         publish_anyway=publish_anyway,
     )
     raise typer.Exit(outcome.exit_code)

@@ -8,7 +8,7 @@ import duckdb
 
 from kpi.fact_tables import columns_of, name_of
 from kpi.parsing import literal, quoted
-from kpi.staging import Staged, names
+from kpi.staging import Origin, Staged, names
 
 
 class Counts(NamedTuple):
@@ -40,7 +40,8 @@ def merge(staged: Staged) -> Counts:
     counts = _count(staged)
     # Before anything is added: what is added now has not vanished.
     deleted = _mark_vanished(staged) if staged.mode == "replace" else 0
-    deleted += _mark_deleted(staged, f"select target from {_MATCHED} where gone and not was_gone")
+    newly_gone = f"select target from {_MATCHED} where gone and not was_gone"
+    deleted += mark_deleted(staged.connection, staged.origin, newly_gone)
     if counts.changed:
         _rewrite_changed(staged)
     if counts.new:
@@ -61,7 +62,7 @@ def _become_table(staged: Staged) -> Counts:
 def _insert(staged: Staged, where: str) -> int:
     own = names(staged.plan.types())
     system = staged.origin.system()
-    return _affected(
+    return affected(
         staged.connection,
         f"insert into {name_of(staged.origin.into)} ({own}, {names(system)}) "
         f"select {own}, {', '.join(system.values())} from {staged.table} "
@@ -70,7 +71,7 @@ def _insert(staged: Staged, where: str) -> int:
 
 
 def _drop_rows(staged: Staged) -> int:
-    return _affected(
+    return affected(
         staged.connection,
         f"delete from {name_of(staged.origin.into)} "
         f"where _source = {literal(staged.origin.source)}",
@@ -131,10 +132,10 @@ def _rewrite_changed(staged: Staged) -> None:
     connection.execute("drop table temp.main.rewritten")
 
 
-def _mark_deleted(staged: Staged, targets: str) -> int:
-    origin = staged.origin
-    return _affected(
-        staged.connection,
+def mark_deleted(connection: duckdb.DuckDBPyConnection, origin: Origin, targets: str) -> int:
+    """Marks rows as deleted at their source; `targets` selects their rowids."""
+    return affected(
+        connection,
         f"update {name_of(origin.into)} set _deleted_at = timestamp {literal(origin.at)}, "
         f"_run = {origin.run} where rowid in ({targets})",
     )
@@ -143,8 +144,9 @@ def _mark_deleted(staged: Staged, targets: str) -> int:
 def _mark_vanished(staged: Staged) -> int:
     # A rejected row is there, even though it cannot be read: its old version stays.
     fact = name_of(staged.origin.into)
-    return _mark_deleted(
-        staged,
+    return mark_deleted(
+        staged.connection,
+        staged.origin,
         f"select rowid from {fact} where _source = {literal(staged.origin.source)} "
         f"and _deleted_at is null and rowid not in (select target from {_MATCHED})",
     )
@@ -158,6 +160,7 @@ def _see_again(staged: Staged) -> None:
     )
 
 
-def _affected(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def affected(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """Runs a statement that changes rows, and says how many."""
     ((rows,),) = connection.execute(sql).fetchall()
     return int(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from kpi.reconciling import Differences
 from kpi.refresh_log import note
 from kpi.secrecy import Secrets
 from kpi.voice import Progress, Voice
@@ -45,7 +46,7 @@ class Narration:
         self._noted: set[tuple[str, str]] = set()
 
     def doing(self, what: str) -> None:
-        """What is being done with the rows now: asking, landing."""
+        """What is being done with the rows now: asking, landing, comparing."""
         self._progress.doing(what)
 
     def told(self, done: int, total: int | None) -> None:
@@ -70,6 +71,20 @@ class Narration:
         if self._is_new("noticed", text):
             self._voice.line(self._secrets.scrub(f"{self._source}: {text}"))
             note("noticed", level=logging.WARNING, source=self._source, message=text)
+
+    def reconciled(self, found: Differences) -> None:
+        """How the rows differed from what the system still has."""
+        self._voice.line(
+            f"{self._source}: compared {found.compared:,} rows with the system's: "
+            f"{found.vanished:,} gone there, {found.restored:,} back again"
+        )
+        if found.lacking:
+            self._voice.line(
+                f"{self._source}: the system has {found.lacking:,} rows that are not here. "
+                f"Bring them with `python -m kpi refresh {self._source} --full`; "
+                "those that could not be read are among the rejected ones."
+            )
+        note("reconciled", source=self._source, **vars(found))
 
     def drifted(self, what: str) -> None:
         """The source delivers otherwise than before."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from connectors.contract import Context, SourceError
+from connectors.contract import Context, Options, SourceError
 from kpi import sources as declared
 from kpi.interruption import Interrupted, Stop
 from kpi.narration import Delivery, Narration, Trouble
@@ -17,8 +18,23 @@ from kpi.sources import Source
 from kpi.voice import Voice
 from kpi.warehouse import Warehouse
 
+Item = TypeVar("Item")
+
 _LONGEST_MESSAGE = 500
 _STOPPED = Trouble("The refresh was stopped.", "Run it again: what had landed stays.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run does beside pulling what is new.
+
+    `full` starts the source over first; `reconcile` compares with what its system still has
+    afterwards, `anyway` also where implausibly many rows would vanish.
+    """
+
+    full: bool = False
+    reconcile: bool = False
+    anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class Puller:
     secrets: Secrets
     stop: Stop
 
-    def pull(self, source: Source, *, full: bool) -> Delivery:
+    def pull(self, source: Source, wanted: Wanted) -> Delivery:
         """One run of one source; whatever goes wrong is in the delivery, and only Interrupted,
         or a working database that cannot be written, is raised."""
         started = self.now()
@@ -42,7 +58,7 @@ class Puller:
         trouble: Trouble | None = None
         try:
             try:
-                as_of = self._land_all(run, source, started, narration, full=full)
+                as_of = self._work(run, source, started, narration, wanted)
                 self._finish(run, None, as_of)
             except Exception as error:
                 self.stop.raise_if_asked(error)
@@ -55,24 +71,43 @@ class Puller:
         narration.ended(delivery, trouble.cause if trouble else None)
         return delivery
 
-    def _land_all(
-        self, run: int, source: Source, started: dt.datetime, narration: Narration, *, full: bool
+    def _work(
+        self,
+        run: int,
+        source: Source,
+        started: dt.datetime,
+        narration: Narration,
+        wanted: Wanted,
     ) -> dt.datetime | None:
-        """Lands every batch; gives the moment the delivery speaks of, where it says so."""
+        """Pulls, and compares where that is wanted; gives the moment the delivery speaks of."""
         options = declared.resolve(source, self.env)
-        if full:
+        if wanted.full:
             self.warehouse.forget(source.name)
         context = Context(
-            self.home, started, full, narration.told, narration.waiting, narration.notice
+            self.home, started, wanted.full, narration.told, narration.waiting, narration.notice
         )
+        as_of = self._land_all(run, source, options, context, narration)
+        lister = declared.lister(source.connector)
+        if wanted.reconcile and lister is not None:
+            narration.doing("comparing")
+            presents = lister.present(options, self._state(source), context)
+            found = self.warehouse.reconcile(
+                run, source.name, self._unstopped(presents), anyway=wanted.anyway
+            )
+            narration.reconciled(found)
+        return as_of
+
+    def _land_all(
+        self, run: int, source: Source, options: Options, context: Context, narration: Narration
+    ) -> dt.datetime | None:
+        """Lands every batch; gives the moment the delivery speaks of, where it says so."""
         connector = declared.connector(source.connector)
         # Both stand in every edition: where a batch came from, and what the connector remembers.
         own = declared.secrets([source], self.env)
-        state = own.reveal(self.warehouse.state(source.name))
+        started = context.now
         spoken_of: dict[str, dt.datetime] = {}
         narration.doing("asking")
-        for batch in connector.pull(options, state, context):
-            self.stop.raise_if_asked()
+        for batch in self._unstopped(connector.pull(options, self._state(source), context)):
             narration.doing("landing")
             hidden = replace(
                 batch, origin=self.secrets.scrub(batch.origin), state=own.hide(batch.state)
@@ -84,12 +119,22 @@ class Puller:
             moment = batch.as_of or started
             spoken_of[batch.into] = max(moment, spoken_of.get(batch.into, moment))
             narration.doing("asking")
-        self.stop.raise_if_asked()
         if not spoken_of:
             # Files that did not change still speak of the moment of their last change.
             return self._last_as_of(source)
         earliest = min(spoken_of.values())
         return earliest if earliest < started else None
+
+    def _state(self, source: Source) -> Any:
+        own = declared.secrets([source], self.env)
+        return own.reveal(self.warehouse.state(source.name))
+
+    def _unstopped(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, as long as nobody asks to stop, even where a library hid that."""
+        for item in items:
+            self.stop.raise_if_asked()
+            yield item
+        self.stop.raise_if_asked()
 
     def _last_as_of(self, source: Source) -> dt.datetime | None:
         rows = self.warehouse.connection.execute(

@@ -19,7 +19,7 @@ from kpi.interruption import Interrupted, Stop, interruptible
 from kpi.known_answers import Failure
 from kpi.narration import Delivery
 from kpi.publishing import NotPublished, Published
-from kpi.pulling import Puller
+from kpi.pulling import Puller, Wanted
 from kpi.refresh_log import note, refresh_log
 from kpi.secrecy import Secrets
 from kpi.sources import Source, Sources
@@ -50,6 +50,8 @@ def refresh(
     full: bool = False,
     no_pull: bool = False,
     due: bool = False,
+    reconcile: bool = False,
+    reconcile_anyway: bool = False,
     publish_anyway: bool = False,
     voice: Voice | None = None,
     now: Callable[[], dt.datetime] = utc_now,
@@ -58,17 +60,21 @@ def refresh(
     """Pulls the named sources (without names all of them), lands what they bring, and publishes.
 
     `full` starts a source over, `due` leaves out the sources whose `every` has not passed since
-    their last good start (and those without `every`), `no_pull` only publishes, `publish_anyway`
-    publishes also where a known answer does not hold. Everything that a person should know is told
-    to `voice`; nothing that can be foreseen is raised. The exit code is 0, 1 where something
-    failed, 2 for wrong use or a mistake in a file, 130 or 143 when stopped.
+    their last good start (and those without `every`), `reconcile` compares each source with what
+    its system still has, `reconcile_anyway` also where implausibly many rows would vanish,
+    `no_pull` only publishes, `publish_anyway` publishes also where a known answer does not hold.
+    Everything that a person should know is told to `voice`; nothing that can be foreseen is raised.
+    The exit code is 0, 1 where something failed, 2 for wrong use or a mistake in a file, 130 or 143
+    when stopped.
     """
     voice = voice or TerminalVoice()
     env = os.environ if env is None else env
     secrets = Secrets({})
     try:
         plan = _read(home)
-        _check_use(plan.sources, names, no_pull=no_pull, pulls_otherwise=full or due)
+        wanted = Wanted(full, reconcile or reconcile_anyway, reconcile_anyway)
+        pulls_otherwise = due or wanted != Wanted()
+        _check_use(plan.sources, names, no_pull=no_pull, pulls_otherwise=pulls_otherwise)
         secrets = declared.secrets(plan.sources.sources, env)
         with (
             lock.only_one(home / "data" / "refresh.lock", now()),
@@ -77,13 +83,14 @@ def refresh(
             Warehouse(home / "data" / "warehouse.duckdb") as warehouse,
         ):
             run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop)
-            deliveries = () if no_pull else run.pull(names, full=full, due=due)
+            deliveries = () if no_pull else run.pull(names, wanted, due=due)
             # A timer that finds nothing due has nothing to tell.
             published = run.publish(quiet=due and not deliveries, anyway=publish_anyway)
         failed = any(delivery.error is not None for delivery in deliveries)
         unknown = bool(published and published.gaps)
         pointer = published.pointer if published else None
-        return Outcome(int(failed or unknown), deliveries, pointer)
+        unable = wanted.reconcile and run.unable_to_list(names)
+        return Outcome(2 if unable else int(failed or unknown), deliveries, pointer)
     except Refused as refused:
         return _ended(voice, 2, *map(str, refused.problems))
     except _WrongUse as wrong:
@@ -131,7 +138,9 @@ def _check_use(
     sources: Sources, names: Sequence[str], *, no_pull: bool, pulls_otherwise: bool
 ) -> None:
     if no_pull and (names or pulls_otherwise):
-        raise _WrongUse("--no-pull only publishes: leave out the sources, --full and --due.")
+        raise _WrongUse(
+            "--no-pull only publishes: leave out the sources, --full, --due and --reconcile."
+        )
     known = [source.name for source in sources.sources]
     for name in names:
         if name not in known:
@@ -152,7 +161,7 @@ class _Refresh:
     secrets: Secrets
     stop: Stop
 
-    def pull(self, names: Sequence[str], *, full: bool, due: bool) -> tuple[Delivery, ...]:
+    def pull(self, names: Sequence[str], wanted: Wanted, *, due: bool) -> tuple[Delivery, ...]:
         """Pulls what was asked for, one source after another."""
         puller = Puller(
             self.home, self.warehouse, self.voice, self.now, self.env, self.secrets, self.stop
@@ -164,7 +173,21 @@ class _Refresh:
             if (not names or source.name in names)
             and (not due or _is_due(source, good.get(source.name), self.now()))
         ]
-        return tuple(puller.pull(source, full=full) for source in chosen)
+        unable = self.unable_to_list([source.name for source in chosen])
+        if wanted.reconcile and unable:
+            self.voice.line(
+                f"Not compared, because their systems cannot list what they have: "
+                f"{', '.join(unable)}."
+            )
+        return tuple(puller.pull(source, wanted) for source in chosen)
+
+    def unable_to_list(self, names: Sequence[str]) -> list[str]:
+        """Those of the named sources that cannot be compared with what their systems still have."""
+        return [
+            source.name
+            for source in self.plan.sources.sources
+            if source.name in names and declared.lister(source.connector) is None
+        ]
 
     def publish(self, *, quiet: bool, anyway: bool) -> Published | None:
         """Publishes where the current edition lacks anything; None where it stays."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 import connectors
-from connectors.contract import Connector, Options, SourceError
+from connectors.contract import Connector, Options, Reconciled, SourceError
 from kpi import yaml_text
 from kpi.secrecy import Secrets
 from kpi.yaml_text import Document, Place, Problem, Refused, nearest
@@ -90,6 +90,12 @@ def parse(text: str) -> Sources:
 def connector(name: str) -> Connector:
     """The module in `connectors/` with this name."""
     return cast(Connector, _module(name))
+
+
+def lister(name: str) -> Reconciled | None:
+    """The same, where its system can list what it still has."""
+    module = _module(name)
+    return cast(Reconciled, module) if hasattr(module, "present") else None
 
 
 def connector_names() -> tuple[str, ...]:

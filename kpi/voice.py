@@ -61,7 +61,7 @@ class Progress:
         self._rows = ""
 
     def doing(self, what: str) -> None:
-        """What is being done with the rows now: asking, landing."""
+        """What is being done with the rows now: asking, landing, comparing."""
         self._doing = what
         self._tell()
 

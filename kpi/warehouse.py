@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from connectors.contract import Batch, Scan, SourceError
+from connectors.contract import Batch, Present, Scan, SourceError
 from connectors.tables import TABLES
 from kpi import deliveries, fact_tables, landing, run_book
 from kpi.csv_rows import CsvRows
@@ -22,6 +22,7 @@ from kpi.deliveries import Delivery
 from kpi.drift import compare
 from kpi.merging import Counts, merge
 from kpi.raw_rows import ParquetRows, RawRows, TableRows, refuse_unreadable
+from kpi.reconciling import Differences, Reconciling, refuse_implausible
 from kpi.run_book import RunBook, RunReport
 from kpi.staging import Origin, Staged
 
@@ -101,6 +102,29 @@ class Warehouse:
                 )
             finally:
                 self._drop_incoming()
+
+    def reconcile(
+        self, run: int, source: str, presents: Iterable[Present], *, anyway: bool = False
+    ) -> Differences:
+        """Compares a source's rows with what its system still has, then marks, all or nothing.
+
+        Raises SourceError where an implausible share of the rows would vanish (unless `anyway`).
+        """
+        with self._lock:
+            at = self._book.started_at(run)
+            comparison = Reconciling(self.connection)
+            try:
+                for present in presents:
+                    comparison.take(Origin(source, present.into, run, at), present)
+                found = comparison.differences()
+                if not anyway:
+                    refuse_implausible(found, source)
+                with self._transaction():
+                    comparison.mark()
+                    self._book.count(run, (0, found.restored, 0, found.vanished, 0))
+            finally:
+                comparison.drop()
+            return found
 
     def finish(
         self,
