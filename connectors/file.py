@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import codecs
-import datetime as dt
 import hashlib
-import itertools
 import json
 import re
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import AfterValidator, Field, model_validator
 
-from connectors import contract, delimited, inbox
-from connectors.columns import Columns, Words, Zone, columns_of, nearest
+from connectors import contract, delimited, inbox, workbook
+from connectors.columns import Columns, Words, Zone, columns_of
 from connectors.contract import Batch, Column, Context, Mode, Scan, Shape, SourceError
-from connectors.header import Header, taken, unique_names
+from connectors.header import Header, taken
 from connectors.inbox import Found
 from connectors.tables import TABLES
 
-_ENDS_A_WORKBOOK = (
-    InvalidFileException,
-    zipfile.BadZipFile,
-    zlib.error,
-    KeyError,
-    ValueError,
-    SyntaxError,
-    OSError,
-)
-_SHEET_ROWS = 20_000
 # What a format may hold, as the database reads it.
 _TIME_MARKS = {f"%{letter}" for letter in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ"} | {
     f"%-{letter}" for letter in "dmyHIMSj"
 }
-# How a real date of a sheet is written out, with and without a fraction of a second.
-_SHEET_TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
 
 
 def _encoding(value: str) -> str:
@@ -225,89 +207,12 @@ def _parquet_part(file: Found, options: Options, folder: Path) -> _Part:
 
 
 def _sheet_part(file: Found, options: Options, folder: Path) -> _Part:
-    try:
-        book = openpyxl.load_workbook(file.path, read_only=True, data_only=True)
-    except _ENDS_A_WORKBOOK as error:
-        raise _no_workbook(file) from error
-    name = options.sheet or book.sheetnames[0]
-    if name not in book.sheetnames:
-        raise SourceError(
-            f"{file.shown} has no sheet {name!r}.{nearest(name, book.sheetnames)}",
-            f"Its sheets are: {', '.join(book.sheetnames)}.",
-        )
-    rows = _sheet_rows(book, name, file)
-    written = next(((cells) for _, cells in rows), ())
-    texts = [_cell(cell, ".") or "" for cell in written]
-    while texts and not texts[-1].strip():
-        texts.pop()
-    if not texts:
-        raise SourceError(f"{file.shown} is empty: it has not even a header.", "Export it again.")
-    header = Header(file.shown, tuple(texts), unique_names(tuple(texts)))
-    schema = pa.schema([("_line", pa.int64()), *((name, pa.string()) for name in header.names)])
-    batches = _sheet_batches(rows, schema, _decimal_marks(options, header))
-    reader = pa.RecordBatchReader.from_batches(schema, batches)
-    return _Part(reader, header, file.kind, file.shown)
-
-
-def _sheet_rows(book: Any, name: str, file: Found) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The rows of a sheet that hold anything, with their lines."""
-    sheet = book[name]
-    # Some programs write a wrong size into the sheet, and cells beyond it would not be read.
-    sheet.reset_dimensions()
-    try:
-        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-            if any(cell is not None for cell in cells):
-                yield line, cells
-    except _ENDS_A_WORKBOOK as error:
-        raise _no_workbook(file) from error
-    finally:
-        book.close()
-
-
-def _no_workbook(file: Found) -> SourceError:
-    return SourceError(
-        f"{file.shown} is not a whole .xlsx workbook.",
-        "Save it anew as .xlsx without a password, or export it as CSV.",
-    )
-
-
-def _decimal_marks(options: Options, header: Header) -> list[str]:
-    """How each column of a sheet writes its decimals: a real number must be written alike."""
-    marks = dict.fromkeys((name.casefold() for name in header.names), options.decimal)
-    for name, column in options.columns.items():
-        marks[(column.source or name).strip().casefold()] = column.decimal or options.decimal
-    return [marks[name.casefold()] for name in header.names]
-
-
-def _sheet_batches(
-    rows: Iterator[tuple[int, tuple[Any, ...]]], schema: pa.Schema, marks: list[str]
-) -> Iterator[pa.RecordBatch]:
-    while taken_now := list(itertools.islice(rows, _SHEET_ROWS)):
-        columns: list[list[Any]] = [[line for line, _ in taken_now]]
-        for place, mark in enumerate(marks):
-            columns.append(
-                [
-                    _cell(cells[place], mark) if place < len(cells) else None
-                    for _, cells in taken_now
-                ]
-            )
-        arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _cell(value: object, mark: str) -> str | None:
-    """A cell as the text that a person would see, but exact; `mark` stands before decimals."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        # A sheet keeps every number as a float: 7.0 is the 7 that was typed.
-        text = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-        return text.replace(".", mark)
-    if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ")
-    return str(value)
+    decimals = {
+        (column.source or name).strip().casefold(): column.decimal or options.decimal
+        for name, column in options.columns.items()
+    }
+    header, rows = workbook.read(file, options.sheet, decimals, options.decimal)
+    return _Part(rows, header, file.kind, file.shown)
 
 
 def _shape(options: Options, part: _Part) -> Shape:
@@ -317,7 +222,9 @@ def _shape(options: Options, part: _Part) -> Shape:
     declared = columns_of(options.columns, timezone=options.timezone, decimal=options.decimal)
     if part.kind == "Excel":
         declared = tuple(
-            replace(column, formats=(*column.formats, *_SHEET_TIMES)) if column.formats else column
+            replace(column, formats=(*column.formats, *workbook.TIMES))
+            if column.formats
+            else column
             for column in declared
         )
     like = Column("", timezone=options.timezone, decimal=options.decimal, missing=options.missing)

@@ -68,7 +68,7 @@ HOMES = {
     "typer": ("kpi/__main__.py",),
     "requests": ("connectors/http.py",),
     "urllib3": ("connectors/answers.py", "connectors/refusals.py"),
-    "openpyxl": ("connectors/file.py",),
+    "openpyxl": ("connectors/workbook.py",),
     "psycopg": ("connectors/databases/",),
     "sqlite3": ("connectors/databases/", "sample/"),
     "plotly": ("pages/parts/charts.py",),
