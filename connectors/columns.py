@@ -28,6 +28,7 @@ _TYPES = {
     "time": "TIME",
     "timestamp": "TIMESTAMP",
 }
+_SHOWN = 40  # characters of one value
 _DECIMAL = re.compile(r"decimal\s*\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
 
 
@@ -149,3 +150,19 @@ def columns_of(
         )
         for name, entry in mapping.items()
     )
+
+
+def shown_row(columns: Iterable[Column], raw: Mapping[str, object]) -> str:
+    """A raw row under the names of its facts: "score = 9, severity = sev1 (P1)"."""
+    return ", ".join(f"{column.name} = {_shown(column, raw)}" for column in columns)
+
+
+def _shown(column: Column, raw: Mapping[str, object]) -> str:
+    """One value, in our word with the source's behind it; what is long is cut."""
+    value = column.constant
+    if value is None:
+        value = raw.get(column.source or column.name)
+    text = "nothing" if value is None or value == "" else " ".join(str(value).split())
+    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    word = column.values.get(str(value))
+    return text if word is None else f"{word} ({text})"

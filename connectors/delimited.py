@@ -83,6 +83,14 @@ def examine(
     return _dialect(readable, shown, delimiter or default)
 
 
+def first_row(path: Path, delimiter: str, skip: int) -> list[str] | None:
+    """The fields of the first row behind the header, in a UTF-8 text; None where there is none."""
+    with path.open("rb") as file:
+        start = file.read(_CHUNK).decode("utf-8-sig", errors="replace")
+    records = _first_records("\n".join(start.split("\n")[skip:]), delimiter, 2)
+    return records[1] if len(records) > 1 else None
+
+
 def _codec(start: bytes, shown: str, declared: str | None) -> str:
     if declared:
         name = codecs.lookup(declared).name

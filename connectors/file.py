@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,13 +16,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import AfterValidator, Field, model_validator
 
-from connectors import contract, delimited, inbox, workbook
-from connectors.columns import Columns, Words, Zone, columns_of
+from connectors import contract, delimited, inbox, tables, workbook
+from connectors.columns import Columns, Words, Zone, columns_of, shown_row
 from connectors.contract import Batch, Column, Context, Mode, Scan, Shape, SourceError
 from connectors.header import Header, taken
 from connectors.inbox import Found
-from connectors.tables import TABLES
 
+TABLES: tuple[str, ...] = ()  # an entry names its own
+
+ENTRY = """\
+connector: file
+path: exports/answers-*.csv    # CSV, Parquet or Excel, below the home folder; or https://...
+into: surveys                  # a canonical table, or one of your own with its `key:`
+every: 1 day
+# mode: replace                # where the files are all there is: what is missing is deleted
+# timezone: Europe/Berlin      # of times without a zone; UTC without this line
+# columns:                     # where the file calls them otherwise than the table
+#   answered_at: {from: Submitted, format: "%d/%m/%Y %H:%M"}
+"""
+
+_LISTED = 5
 # What a format may hold, as the database reads it.
 _TIME_MARKS = {f"%{letter}" for letter in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ"} | {
     f"%-{letter}" for letter in "dmyHIMSj"
@@ -81,7 +94,7 @@ class Options(contract.Options):
 
     @model_validator(mode="after")
     def _modes_fit(self) -> Options:
-        keyed = bool(self.key) or self.into in TABLES
+        keyed = bool(self.key) or self.into in tables.TABLES
         if self.mode == "upsert" and not keyed:
             raise ValueError("mode upsert needs a key: name the columns that identify a row")
         if self.order and not keyed:
@@ -90,7 +103,7 @@ class Options(contract.Options):
 
     def landing_mode(self) -> Mode:
         """The mode, by default `upsert` where a key is known, else `replace`."""
-        keyed = bool(self.key) or self.into in TABLES
+        keyed = bool(self.key) or self.into in tables.TABLES
         return self.mode or ("upsert" if keyed else "replace")
 
 
@@ -137,6 +150,28 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
             )
 
 
+def check(options: Options, context: Context) -> Iterator[str]:
+    """Finds the files, their columns and the first row, and says how a pull would take them."""
+    with tempfile.TemporaryDirectory(prefix="kpi-file-") as made:
+        folder = Path(made)
+        found = _reached(options, context.home, folder)
+        yield f"Found {_files(len(found))}: {_listed([file.shown for file in found])}."
+        for part in _parts(found, options, folder):
+            yield f"The columns of {part.shown} are {', '.join(part.header.written)}."
+            shape = _shape(options, part)
+            filled = {column.name for column in shape.columns}
+            canonical = tables.TABLES[options.into].columns if options.into in tables.TABLES else ()
+            if empty := [name for name in canonical if name not in filled]:
+                yield f"Nothing in it fills {', '.join(empty)}."
+            row = _first_row(part)
+            if row is None:
+                yield f"{part.shown} has no rows yet."
+            else:
+                yield f"Its first row reads {shown_row(shape.columns, row)}."
+        key = f", by {', '.join(shape.key)}" if shape.key else ""
+        yield f"A pull reads {_files(len(found))} into {options.into} (mode {shape.mode}{key})."
+
+
 def _mapping(options: Options) -> str:
     """A text that differs where the same file would be read otherwise."""
     ways = options.model_dump(
@@ -146,13 +181,19 @@ def _mapping(options: Options) -> str:
 
 
 def _found(options: Options, home: Path, folder: Path) -> list[Found]:
+    found = _reached(options, home, folder)
+    if inbox.is_on_the_web(options.path) or options.landing_mode() != "append":
+        return found
+    # What was appended cannot be taken back.
+    return inbox.copied(found, folder)
+
+
+def _reached(options: Options, home: Path, folder: Path) -> list[Found]:
     if inbox.is_on_the_web(options.path):
         from connectors.published import download  # only a source on the web needs it
 
         return [inbox.downloaded(options.path, download(options.path, folder, options.timeout))]
-    found = inbox.search(options.path, home)
-    # What was appended cannot be taken back.
-    return inbox.copied(found, folder) if options.landing_mode() == "append" else found
+    return inbox.search(options.path, home)
 
 
 def _parts(found: list[Found], options: Options, folder: Path) -> list[_Part]:
@@ -215,10 +256,50 @@ def _sheet_part(file: Found, options: Options, folder: Path) -> _Part:
     return _Part(rows, header, file.kind, file.shown)
 
 
+def _first_row(part: _Part) -> Mapping[str, object] | None:
+    """The first row as it is written, by the names of its columns; None where there is none."""
+    if not isinstance(part.rows, Scan):
+        return _first_of(part.rows)
+    row: Mapping[str, object] | None = None
+    for path in map(Path, part.rows.paths):
+        if part.rows.function == "read_parquet":
+            batches = pq.ParquetFile(path).iter_batches(batch_size=1)
+            row = _first_of(batches)
+        else:
+            row = _first_text_row(path, part)
+        if row is not None:
+            break
+    return row
+
+
+def _first_of(batches: Iterable[pa.RecordBatch]) -> Mapping[str, object] | None:
+    return next((row for batch in batches for row in batch.to_pylist()), None)
+
+
+def _first_text_row(path: Path, part: _Part) -> Mapping[str, object] | None:
+    assert isinstance(part.rows, Scan)
+    arguments, names = part.rows.arguments, part.header.names
+    fields = delimited.first_row(path, arguments["delim"], arguments["skip"])
+    if fields is not None and len(fields) != len(names):
+        raise SourceError(
+            f"The first row of {part.shown} has {len(fields)} fields, its header {len(names)}.",
+            "Check `delimiter`, and that nobody cut the file off.",
+        )
+    return dict(zip(names, fields, strict=True)) if fields is not None else None
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+
+
 def _shape(options: Options, part: _Part) -> Shape:
     """How this part's raw columns become the fact table's; refuses what is not there."""
-    canonical = TABLES[options.into].columns if options.into in TABLES else None
-    key = options.key or (TABLES[options.into].key if canonical is not None else ())
+    canonical = tables.TABLES[options.into].columns if options.into in tables.TABLES else None
+    key = options.key or (tables.TABLES[options.into].key if canonical is not None else ())
     declared = columns_of(options.columns, timezone=options.timezone, decimal=options.decimal)
     if part.kind == "Excel":
         declared = tuple(

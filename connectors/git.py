@@ -21,6 +21,15 @@ from connectors.repository import History, Repository, Tag
 
 TABLES = ("changes",)
 
+ENTRY = """\
+connector: git
+repositories: [repositories/shop]    # directories below the home folder, or absolute; whole copies
+tags: v*                             # which tags are releases
+every: 1 hour
+# into: [changes, deployments]       # where every such tag is a production deployment too
+# service: {map: {shop: Online shop}}  # what we call the service in a directory
+"""
+
 _EPOCH = dt.datetime(1970, 1, 1)
 # Raised when the same repository comes to give other rows: then every source is read anew.
 _READING = 1
@@ -130,6 +139,31 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
             state={"releases": digest, "into": list(options.into)} if place == len(into) else None,
             as_of=as_of,
         )
+
+
+def check(options: Options, context: Context) -> Iterator[str]:
+    """Reads each repository's tags and the commit of the last release."""
+    projects = _projects(options, context.home)
+    for project in projects:
+        tags, repository = project.tags, project.repository
+        count = len(tags) + len(project.other_tags)
+        yield f"{repository.path} is a whole git repository with {count} tag{'s' * (count != 1)}."
+        fetched = repository.fetched_at()
+        if fetched is not None:
+            yield f"It was last fetched at {fetched:%Y-%m-%d %H:%M} UTC; a pull does not fetch it."
+        if not tags:
+            yield f"None of its {count} tags matches {options.tags} yet: it brings nothing so far."
+            continue
+        last = max(tags, key=lambda tag: (tag.made_at or 0, tag.name))
+        commit = repository.commit(last.commit)
+        yield f"{len(tags)} match {options.tags}, such as {last.name} on “{commit.title}”."
+        if undated := [tag.name for tag in tags if tag.made_at is None]:
+            yield (
+                f"{len(undated)} of these ({', '.join(undated[:_SHOWN_TAGS])}) have no date of "
+                "their own and take their commit's. `git tag -a` makes tags that have one."
+            )
+    releases = sum(len(project.tags) for project in projects)
+    yield f"A pull reads the history of {releases} releases into {' and '.join(options.into)}."
 
 
 def first_releases(parents: list[list[int]], ranks: Mapping[int, int]) -> list[int]:

@@ -74,17 +74,23 @@ def taken(
 
     A canonical table takes what is called like its own columns; a table of one's own the key
     beside what is declared, or everything where nothing is. `like` has what holds for them all.
+    Raises SourceError that names every declared column that the file does not have.
     """
-    columns = [
-        column
-        if column.constant is not None
-        else replace(
-            column,
-            source=header.raw_name(column.source or column.name, f"columns: {column.name}"),
-            missing=(*column.missing, *like.missing),
-        )
-        for column in declared
-    ]
+    columns: list[Column] = []
+    problems: list[SourceError] = []
+    for column in declared:
+        if column.constant is not None:
+            columns.append(column)
+            continue
+        try:
+            raw = header.raw_name(column.source or column.name, f"columns: {column.name}")
+        except SourceError as error:
+            problems.append(error)
+            continue
+        missing = (*column.missing, *like.missing)
+        columns.append(replace(column, source=raw, missing=missing))
+    if problems:
+        raise SourceError(" ".join(problem.what for problem in problems), problems[0].advice)
     mapped = {column.name for column in columns}
     wanted = tuple(canonical) if canonical is not None else key if declared else header.names
     for name, raw in header.alike(wanted).items():

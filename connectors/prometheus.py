@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,11 +10,21 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from connectors import contract, http, tables, uptime
+from connectors import contract, http, promql, tables, uptime
 from connectors.contract import Batch, Column, Context, Duration, Shape, SourceError
 from connectors.uptime import HOUR
 
 TABLES = ("uptime",)
+
+ENTRY = """\
+connector: prometheus
+url: http://localhost:9090     # up to, but without, /api/v1
+up: probe_success              # PromQL that is 1 while a service is up, 0 while it is down
+service: {from: instance}      # the label that names the service; `map:` says what we call it
+every: 1 hour
+# token: ${PROMETHEUS_TOKEN}   # or `user:` and `password:`, where it wants to know who asks
+# maintenance: announced       # PromQL that is 1 while announced maintenance lasts
+"""
 
 _DAY = 24 * HOUR
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -25,13 +34,8 @@ _POINTS = 10_000
 # What one question should bring: reading takes about 200 bytes a sample.
 _SAMPLES = 500_000
 _ROWS_A_BATCH = 20_000
+_LISTED = 20
 _OLDEST = dt.timedelta(days=5 * 365)
-
-_NAME = r"[A-Za-z_:][A-Za-z0-9_:]*"
-_TEXT = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
-_MATCHER = rf"\s*(?:(?:{_NAME}|{_TEXT})\s*(?:=~|!~|!=|=)\s*)?{_TEXT}\s*"
-# name, name{label="value"}, {...}: what stands for samples just as they were scraped.
-_SELECTOR = re.compile(rf"\s*(?:{_NAME}\s*)?(?:\{{(?:{_MATCHER},)*(?:{_MATCHER})?\}})?\s*")
 
 
 class Service(BaseModel):
@@ -107,6 +111,27 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
                 # Cut off before its end, a change of question must begin again.
                 yield replace(batch, state=None) if is_other and stop < end else batch
                 rows = uptime.Rows()
+
+
+def check(options: Options, context: Context) -> Iterator[str]:
+    """Asks for what is up now, names the services, and says from when on a pull would read."""
+    with connected(options) as session:
+        now = _epoch(context.now)
+        found = _now(session, options, "up", now)
+        yield f"{http.shown_address(options.url)} answers as a Prometheus does."
+        if not found:
+            raise SourceError(
+                f"No series of {options.up} has a sample now.",
+                "Try `up` in Prometheus's own query page, and see that its target is scraped.",
+            )
+        services = sorted({_service(series["metric"], options) for series in found})
+        listed = ", ".join(services[:_LISTED]) + (", …" if len(services) > _LISTED else "")
+        yield f"`up` gives {len(found)} series now, of these services: {listed}."
+        if options.maintenance is not None:
+            announced = len(_now(session, options, "maintenance", now))
+            yield f"`maintenance` gives {announced} series now."
+        first = _time(_first_hour(session, options, context.now))
+        yield f"A first pull looks from {first:%Y-%m-%d} on, and brings whole hours into uptime."
 
 
 def connected(options: Options) -> http.Session:
@@ -186,7 +211,7 @@ def _samples(
         return
     begin, end = start - _margin(options), stop + _margin(options)
     question: dict[str, Any]
-    if _is_selector(expression):
+    if promql.is_selector(expression):
         # Samples as scraped, each at its own time, so that one at the edge of a range counts once
         # whether or not the range includes its edges (Prometheus 2 does, 3 does not). A question
         # at every step would repeat the last sample for five minutes, and hide the lost ones.
@@ -199,26 +224,28 @@ def _samples(
         question = {"query": expression, "step": step, **reach}
         found = _ask(session, "query_range", question, key)
     for series in found:
-        samples = _readings(series, key)
+        samples = promql.readings(series, key)
         if len(samples.times):
             yield series["metric"], samples
 
 
-def _readings(series: Mapping[str, Any], key: str) -> uptime.Samples:
-    """The zeros and ones of a series; a NaN says nothing, as if it were not there."""
-    if "values" not in series:
-        raise _not_binary(key, series["metric"], "a histogram")
-    times = np.array([time for time, _ in series["values"]], dtype=np.float64)
-    values = np.array([value for _, value in series["values"]], dtype=np.float64)
-    there = ~np.isnan(values)
-    odd = values[there & (values != 0) & (values != 1)]
-    if len(odd):
-        raise _not_binary(key, series["metric"], f"{odd[0]:g}")
-    return uptime.Samples(np.rint(times[there] * 1000).astype(np.int64), values[there] == 1)
+def _now(
+    session: http.Session, options: Options, key: Literal["up", "maintenance"], now: int
+) -> list[dict[str, Any]]:
+    """The series that an expression gives at this moment, each a zero or a one."""
+    question = {"query": getattr(options, key), "time": now}
+    found = _ask(session, "query", question, key, kind="vector")
+    for series in found:
+        promql.readings(series, key)
+    return found
 
 
 def _ask(
-    session: http.Session, path: str, question: Mapping[str, Any], key: str
+    session: http.Session,
+    path: str,
+    question: Mapping[str, Any],
+    key: str,
+    kind: Literal["matrix", "vector"] = "matrix",
 ) -> list[dict[str, Any]]:
     """The series in an answer; raises SourceError for a refusal and for a part of an answer."""
     try:
@@ -241,9 +268,11 @@ def _ask(
             "None of it was taken; the next refresh asks again.",
         )
     data = answer["data"]
-    if data.get("resultType") != "matrix":
-        kind = data.get("resultType")
-        raise SourceError(f"`{key}` gives a {kind}, not series.", f"Correct the PromQL in `{key}`.")
+    if data.get("resultType") != kind:
+        given = data.get("resultType")
+        raise SourceError(
+            f"`{key}` gives a {given}, not series.", f"Correct the PromQL in `{key}`."
+        )
     found: list[dict[str, Any]] = data["result"]
     return found
 
@@ -254,7 +283,7 @@ def _first_hour(session: http.Session, options: Options, now: dt.datetime) -> in
     if options.start is not None:
         oldest = _epoch(dt.datetime.combine(options.start, dt.time()))
     stretch = f"{options.up}[1d]"
-    if not _is_selector(options.up):
+    if not promql.is_selector(options.up):
         stretch = f"({options.up})[1d:{uptime.LONGEST_STEP}s]"
     question = {
         "query": f"count(present_over_time({stretch}))",
@@ -305,26 +334,10 @@ def _service(labels: Mapping[str, str], options: Options) -> str:
     if label not in labels:
         there = ", ".join(sorted(set(labels) - {"__name__"})) or "none"
         raise SourceError(
-            f"The series {_shown(labels)} has no label '{label}' to name its service.",
+            f"The series {promql.shown(labels)} has no label '{label}' to name its service.",
             f"Write another one as `service: {{from: LABEL}}`; it has: {there}.",
         )
     return options.service.map.get(labels[label], labels[label])
-
-
-def _not_binary(key: str, labels: Mapping[str, str], found: str) -> SourceError:
-    return SourceError(
-        f"`{key}` must be 0 or 1, but {_shown(labels)} is {found}.",
-        "Choose another series, or compare in PromQL, for example `name == bool 1`.",
-    )
-
-
-def _shown(labels: Mapping[str, str]) -> str:
-    inside = ", ".join(f'{name}="{value}"' for name, value in labels.items() if name != "__name__")
-    return f"{labels.get('__name__', '')}{{{inside}}}"
-
-
-def _is_selector(expression: str) -> bool:
-    return _SELECTOR.fullmatch(expression) is not None
 
 
 def _grid(options: Options) -> int:
@@ -342,7 +355,7 @@ def _window(options: Options, hours: int) -> int:
     """About so many hours for one question: a day at most, and under Prometheus's cap."""
     expressions = [each for each in (options.up, options.maintenance) if each is not None]
     longest = 24
-    if not all(map(_is_selector, expressions)):
+    if not all(map(promql.is_selector, expressions)):
         longest = min(longest, (_POINTS * _grid(options) - 2 * _margin(options)) // HOUR)
     return max(1, min(hours, longest))
 

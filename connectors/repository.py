@@ -99,6 +99,13 @@ class Repository:
             )
         )
 
+    def commit(self, name: str) -> Commit:
+        """One commit alone."""
+        form = "--format=" + "%x00".join(_FIELDS)
+        options = ("-z", "-1", form, "--encoding=UTF-8", "--no-show-signature")
+        (commit,) = History(self._ask("log", *options, name, "--")).commits()
+        return commit
+
     def fetched_at(self) -> dt.datetime | None:
         """When a copy was last fetched (naive UTC); None for a repository that is no copy."""
         if not self._lines("config", "--get-regexp", r"^remote\..*\.url$", may_fail=True):

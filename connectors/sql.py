@@ -13,15 +13,30 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator
 
-from connectors import contract
-from connectors.columns import Columns, Words, Zone, columns_of, nearest
+from connectors import contract, tables
+from connectors.columns import Columns, Words, Zone, columns_of, nearest, shown_row
 from connectors.contract import Batch, Column, Context, Mode, Shape, SourceError
 from connectors.databases.cursor import Cursor, lower_bound, state_after, upper_bound
 from connectors.databases.database import Database, Demand, Selected
 from connectors.databases.postgresql import PostgreSQL
 from connectors.databases.query import Query, parse
 from connectors.databases.sqlite import SQLite
-from connectors.tables import TABLES
+
+TABLES: tuple[str, ...] = ()  # an entry names its own
+
+ENTRY = """\
+connector: sql
+url: ${DATABASE_URL}           # postgresql://user:password@host/database, or sqlite:///file.db
+query: |                       # what it selects lands under the same names
+  select order_id, ordered_at, amount, currency, region, updated_at
+  from orders where updated_at >= :since
+into: orders                   # a canonical table, or one of your own with its `key:`
+key: order_id
+cursor: updated_at             # grows with every change; without it all rows are read every time
+every: 15 minutes
+# deleted: deleted_at          # where it is set or true, the row is gone
+# timezone: Europe/Berlin      # of times without a zone; UTC without this line
+"""
 
 _SYSTEMS = {"postgresql": "PostgreSQL", "postgres": "PostgreSQL", "sqlite": "SQLite"}
 
@@ -70,7 +85,7 @@ class Options(contract.Options):
         cls, key: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
         into = info.data.get("into", "")
-        key = key or (TABLES[into].key if into in TABLES else ())
+        key = key or (tables.TABLES[into].key if into in tables.TABLES else ())
         if not key and info.data.get("mode") == "upsert":
             raise ValueError("name the column (or columns) that tell one row from another")
         return key
@@ -127,6 +142,34 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
             yield Batch(options.into, rows, shape, database.place, kept)
             done += rows.num_rows
             context.progress(done, None)
+
+
+def check(options: Options, context: Context) -> Iterator[str]:
+    """Connects, sees that it can only read, what the query selects, and the first row of it."""
+    query = parse(options.query)
+    with _database(options, context) as database:
+        yield f"{database.place} lets us in."
+        if not database.can_only_read():
+            raise SourceError(f"{database.place} would let us write.", "Please report this.")
+        yield "Nothing can be written there."
+        selected = database.describe(query)
+        types = (f"{column.name} ({column.type or 'as its values are'})" for column in selected)
+        yield f"The query selects {', '.join(types)}."
+        _check_names(options, selected)
+        shape = _shape(options, selected)
+        cursor, state = _cursor(options, database, query, {})
+        demand = replace(_demand(options, query, cursor, state, context), limit=1)
+        rows = next(database.batches(demand))
+        if cursor:
+            _check_cursor(cursor, rows, first=True)
+        first = next(iter(rows.to_pylist()), None)
+        if first is None:
+            yield "It finds no rows yet."
+        else:
+            yield f"Its first row reads {shown_row(shape.columns, first)}."
+    which = "all its rows" if cursor is None else f"what is new by {cursor.name}"
+    key = f", by {', '.join(shape.key)}" if shape.key else ""
+    yield f"A pull reads {which} into {options.into} (mode {shape.mode}{key})."
 
 
 def _database(options: Options, context: Context) -> Database:
@@ -201,7 +244,7 @@ def _typed(column: Column, into: str, selected: Mapping[str, Selected]) -> Colum
     raw = selected.get(column.source or column.name)
     if raw is None or column.constant is not None:
         return column
-    canonical = into in TABLES and column.name in TABLES[into].columns
+    canonical = into in tables.TABLES and column.name in tables.TABLES[into].columns
     type_ = column.type if column.type or canonical else raw.type
     # A database writes numbers with a point, whatever the entry says of its texts.
     return replace(column, type=type_, decimal="." if raw.exact else column.decimal)
@@ -236,15 +279,15 @@ def _demand(
     return Demand(query, options.page_size, cursor, since, until)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
+def _joined(batches: list[pa.Table]) -> pa.Table:
     """All batches as one; a column that came as texts in one of them is texts in all."""
     fields = [
         pa.field(name, pa.string())
-        if len({table.schema.field(name).type for table in tables}) > 1
-        else tables[0].schema.field(name)
-        for name in tables[0].column_names
+        if len({batch.schema.field(name).type for batch in batches}) > 1
+        else batches[0].schema.field(name)
+        for name in batches[0].column_names
     ]
-    return pa.concat_tables([table.cast(pa.schema(fields)) for table in tables])
+    return pa.concat_tables([batch.cast(pa.schema(fields)) for batch in batches])
 
 
 def _check_cursor(cursor: Cursor, rows: pa.Table, *, first: bool) -> None:

@@ -37,6 +37,7 @@ class Demand:
     cursor: Cursor | None = None
     since: str | None = None  # None stands for everything
     until: str | None = None
+    limit: int | None = None  # None stands for all rows
 
 
 class Database(Protocol):
@@ -52,6 +53,9 @@ class Database(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    def can_only_read(self) -> bool:
+        """Whether the database itself says that nothing can be written here."""
 
     def describe(self, query: Query) -> tuple[Selected, ...]:
         """The columns that the query selects."""

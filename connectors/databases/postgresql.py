@@ -86,6 +86,14 @@ class PostgreSQL:
     ) -> None:
         self._connection.close()
 
+    def can_only_read(self) -> bool:
+        """Whether the transaction is read-only, in the server's own word."""
+        try:
+            said = self._connection.execute("show transaction_read_only").fetchone()
+        except psycopg.Error as error:
+            raise self._refused(Fault.of_error(error, "")) from None
+        return said == ("on",)
+
     def describe(self, query: Query) -> tuple[Selected, ...]:
         """The columns that the query selects; raises SourceError with the database's own word."""
         guesses = _GUESSES if query.names else ("",)
@@ -150,7 +158,9 @@ class PostgreSQL:
         quote = ", ".join(rows.quoted(field.name) for field in self._fields if field.is_text)
         options = f"format csv, force_quote ({quote})" if quote else "format csv"
         items = ", ".join(field.sent for field in self._fields)
-        return f"copy ({_wrapped(items, demand.query, since, until)}{order}) to stdout ({options})"
+        limit = "" if demand.limit is None else f" limit {demand.limit}"
+        selected = f"{_wrapped(items, demand.query, since, until)}{order}{limit}"
+        return f"copy ({selected}) to stdout ({options})"
 
     def _literal(self, value: str, kind: str) -> str:
         escaped = Escaping(self._connection.pgconn).escape_literal(value.encode())

@@ -67,6 +67,19 @@ class SQLite:
     ) -> None:
         self._connection.close()
 
+    def can_only_read(self) -> bool:
+        """Whether SQLite refuses to make a table here; if it did not, that is taken back."""
+        self._run("begin")
+        try:
+            self._connection.execute("create table main.kpi_must_not_write (n integer)")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                return True
+            raise self._refused(error) from None
+        finally:
+            self._connection.execute("rollback")
+        return False
+
     def describe(self, query: Query) -> tuple[Selected, ...]:
         """The columns that the query selects, with the types that their tables declare."""
         # Only a view tells a result's declared types; this one lives in this connection's memory.
@@ -99,7 +112,8 @@ class SQLite:
         cursor = demand.cursor
         order = f" order by {rows.quoted(cursor.name)}" if cursor else ""
         since = _bound(cursor.type, demand.since) if cursor else None
-        found = self._run(f"{_wrapped(demand.query)}{order}", since, demand.until)
+        limit = "" if demand.limit is None else f" limit {demand.limit}"
+        found = self._run(f"{_wrapped(demand.query)}{order}{limit}", since, demand.until)
         size = min(_SLICE, demand.page_size)
         pieces: list[pa.Table] = []
         sent = 0

@@ -955,3 +955,106 @@ def test_a_real_service_desks_log_lands_without_a_reject(inbox: Inbox):
         0,
         [(10, 29, pytest.approx(54.467, abs=1e-3))],
     )
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def checked(inbox: Inbox, **keys: Any) -> list[str]:
+    """The sentences of a check."""
+    options = file.Options(connector="file", **keys)
+    return list(file.check(options, Context(inbox.home, NOW)))
+
+
+def unchecked(inbox: Inbox, **keys: Any) -> tuple[list[str], str]:
+    """The sentences of a check before its refusal, and the refusal."""
+    told: list[str] = []
+    with pytest.raises(SourceError) as caught:
+        for sentence in file.check(
+            file.Options(connector="file", **keys), Context(inbox.home, NOW)
+        ):
+            told.append(sentence)
+    return told, str(caught.value)
+
+
+def test_a_check_names_files_columns_the_first_row_and_what_a_pull_does(inbox: Inbox):
+    inbox.write("a.csv", "Number;Says\n1;yes\n2;no\n")
+    inbox.write("b.csv", "Number;Says\n3;no\n")
+    said = {"from": "Says", "values": {"yes": "agreed"}}
+
+    told = checked(
+        inbox, path="*.csv", into="answers", key="id", columns={"id": "Number", "said": said}
+    )
+
+    assert told == [
+        "Found 2 files: a.csv, b.csv.",
+        "The columns of *.csv are Number, Says.",
+        "Its first row reads id = 1, said = agreed (yes).",
+        "A pull reads 2 files into answers (mode upsert, by id).",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+def test_a_check_reads_the_first_row_of_every_kind(inbox: Inbox, kind: str):
+    if kind == "csv":
+        inbox.write("a.csv", "id,name\n7,Anna\n")
+    elif kind == "parquet":
+        pq.write_table(pa.table({"id": ["7"], "name": ["Anna"]}), inbox.home / "a.parquet")
+    else:
+        book = openpyxl.Workbook()
+        for row in (["id", "name"], ["7", "Anna"]):
+            book.active.append(row)
+        book.save(inbox.home / "a.xlsx")
+
+    told = checked(inbox, path=f"a.{kind}", into="answers")
+
+    assert "Its first row reads id = 7, name = Anna." in told
+
+
+def test_a_check_says_what_of_a_canonical_table_stays_empty(inbox: Inbox):
+    inbox.write("a.csv", "response_id,answered_at,score,region\nr1,2026-03-09,9,EMEA\n")
+
+    assert "Nothing in it fills segment, comment." in checked(inbox, path="a.csv", into="surveys")
+
+
+def test_a_check_of_a_file_without_rows_says_so(inbox: Inbox):
+    inbox.write("a.csv", "id,name\n")
+
+    assert "a.csv has no rows yet." in checked(inbox, path="a.csv", into="answers")
+
+
+def test_every_mapped_column_that_is_missing_is_told_at_once(inbox: Inbox):
+    inbox.write("a.csv", "Nummer,Name\n7,Anna\n")
+    columns = {"id": "Number", "name": "Name", "said": "Says"}
+
+    told, refusal = unchecked(inbox, path="a.csv", into="answers", columns=columns)
+
+    assert told[-1] == "The columns of a.csv are Nummer, Name."
+    assert "a.csv has no column 'Number' (`columns: id`). Did you mean 'Nummer'?" in refusal
+    assert "a.csv has no column 'Says' (`columns: said`)." in refusal
+    assert refusal.endswith("Its columns are: Nummer, Name.")
+
+
+def test_a_check_refuses_a_first_row_that_does_not_fit_the_header(inbox: Inbox):
+    inbox.write("a.csv", "id,name\n7\n")
+
+    _, refusal = unchecked(inbox, path="a.csv", into="answers")
+
+    assert "The first row of a.csv has 1 fields, its header 2." in refusal
+
+
+def test_a_check_without_a_file_says_where_it_looked(inbox: Inbox):
+    inbox.write("answers.csv", "id,name\n")
+
+    told, refusal = unchecked(inbox, path="anwsers.csv", into="answers")
+
+    assert told == []
+    assert "There is no file anwsers.csv" in refusal
+    assert "Did you mean 'answers.csv'?" in refusal
+
+
+def test_a_check_appends_nothing_and_remembers_nothing(inbox: Inbox):
+    inbox.write("a.csv", "id,name\n7,Anna\n")
+    checked(inbox, path="a.csv", into="answers", mode="append")
+
+    assert inbox.pull(path="a.csv", into="answers", mode="append").new == 1

@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.contract import Batch, Context, SourceError
-from connectors.git import Options, pull
+from connectors.git import Options, check, pull
 from kpi.warehouse import Warehouse
 from tests.git_repository import GitRepository
 
@@ -632,3 +632,61 @@ def test_no_rows_still_have_their_columns(shop):
 
     assert isinstance(batch.rows, pa.Table)
     assert batch.rows.column_names == [column.name for column in batch.shape.columns]
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def checked(chosen: Options) -> list[str]:
+    return list(check(chosen, Context(home=Path("/"), now=NOW)))
+
+
+def test_a_check_names_the_tags_that_match_and_reads_the_last_release(shop):
+    one, two = shop.commits(day(0), day(1))
+    shop.tag("v1", one, day(0.5))
+    shop.tag("v2", two, day(1.5))
+    shop.tag("nightly", two, day(1.6))
+
+    assert checked(options(shop)) == [
+        f"{shop.path} is a whole git repository with 3 tags.",
+        f"2 match v*, such as v2 on “change at {day(1)}”.",
+        "A pull reads the history of 2 releases into changes.",
+    ]
+
+
+def test_a_check_names_the_tags_that_have_no_date(shop):
+    (one,) = shop.commits(day(0))
+    shop.tag("v1", one)
+
+    assert any(
+        "1 of these (v1) have no date of their own" in each for each in checked(options(shop))
+    )
+
+
+def test_a_check_of_a_copy_says_when_it_was_fetched(shop, tmp_path):
+    (one,) = shop.commits(day(0))
+    shop.tag("v1", one, day(1))
+    shop.git("clone", "--quiet", "--bare", str(shop.path), str(tmp_path / "copy"))
+
+    told = checked(options(tmp_path / "copy"))
+
+    assert any("It was last fetched at " in each for each in told)
+
+
+def test_a_check_of_a_repository_without_tags_says_that_it_brings_nothing(shop):
+    shop.commits(day(0))
+
+    told = checked(options(shop, into=["changes", "deployments"]))
+
+    assert told[1:] == [
+        "None of its 0 tags matches v* yet: it brings nothing so far.",
+        "A pull reads the history of 0 releases into changes and deployments.",
+    ]
+
+
+def test_a_check_refuses_a_pattern_that_no_tag_matches(shop):
+    (one,) = shop.commits(day(0))
+    shop.tag("release-1", one, day(1))
+
+    with pytest.raises(SourceError, match=r"No tag matches v\*.*release-1"):
+        checked(options(shop))

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from connectors import http, prometheus
+from connectors import http, prometheus, promql
 from connectors.contract import Batch, Context, SourceError
-from connectors.prometheus import Options, connected, measure, pull
+from connectors.prometheus import Options, check, connected, measure, pull
 from kpi.warehouse import Landed, Warehouse
 from tests.peer import Answer, Request, serving
 from tests.prometheus_server import (
@@ -468,7 +468,7 @@ def test_many_rows_come_in_several_batches_each_with_its_state(past, monkeypatch
     ],
 )
 def test_a_selector_is_told_from_an_expression(expression, is_selector):
-    assert prometheus._is_selector(expression) is is_selector
+    assert promql.is_selector(expression) is is_selector
 
 
 def scraped(includes_edge: bool) -> Any:
@@ -684,3 +684,50 @@ def test_a_prometheus_that_is_not_there_is_an_error(clock):
 def test_options_that_make_no_sense_are_refused(more, words):
     with pytest.raises(ValidationError, match=words):
         options("http://127.0.0.1", **more)
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def checked(chosen: Options, now: float = LAST) -> list[str]:
+    return list(check(chosen, context(now)))
+
+
+def unchecked(chosen: Options, now: float = LAST) -> str:
+    with pytest.raises(SourceError) as caught:
+        checked(chosen, now)
+    return str(caught.value)
+
+
+@pytest.mark.servers
+def test_a_check_counts_the_series_and_names_the_services_and_the_first_hour(past):
+    chosen = options(past, maintenance="announced", service={"map": {"shop:443": "Shop"}})
+
+    assert checked(chosen) == [
+        f"{past} answers as a Prometheus does.",
+        "`up` gives 2 series now, of these services: Shop, mail:25.",
+        "`maintenance` gives 1 series now.",
+        "A first pull looks from 2026-01-04 on, and brings whole hours into uptime.",
+    ]
+
+
+@pytest.mark.servers
+def test_a_check_of_a_series_that_is_not_there_now_says_so(past):
+    said = unchecked(options(past), now=LAST + DAY)
+
+    assert "No series of probe_success has a sample now." in said
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"up": "sum(probe_success"}, "Prometheus refuses `up`"),
+        ({"up": "2 * probe_success"}, "`up` must be 0 or 1"),
+        ({"up": "1"}, "`up` gives a scalar, not series"),
+        ({"maintenance": "probe_success and"}, "Prometheus refuses `maintenance`"),
+        ({"service": {"from": "app"}}, "has no label 'app'"),
+    ],
+)
+def test_a_check_refuses_what_a_pull_would(past, more, words):
+    assert words in unchecked(options(past, **more))

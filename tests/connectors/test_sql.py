@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import sql
-from connectors.contract import Context
+from connectors.contract import Context, SourceError
 from kpi import sources
 from kpi.yaml_text import Refused
 
@@ -147,3 +149,74 @@ def test_a_full_pull_reads_everything_again(tmp_path: Path) -> None:
     (full,) = sql.pull(options, first.state or {}, Context(tmp_path, now, full=True))
 
     assert [batch.rows.num_rows for batch in (first, second, full)] == [2, 1, 2]
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The home folder of a SQLite database with two orders."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.executescript(
+            "create table orders (id integer, amount decimal(12, 2), updated_at timestamp);"
+            "insert into orders values (2, 9.5, '2026-11-20 10:00:00'),"
+            "(1, 7, '2026-11-19 10:00:00');"
+        )
+    return tmp_path
+
+
+def _checked(home: Path, **changed: Any) -> list[str]:
+    options = _options(url="sqlite:///shop.db", **changed)
+    return list(sql.check(options, Context(home, dt.datetime(2026, 11, 21))))
+
+
+def test_a_check_connects_reads_one_row_and_names_the_types(shop: Path) -> None:
+    query = "select id, amount, updated_at from orders where updated_at >= :since"
+
+    assert _checked(shop, query=query) == [
+        "SQLite shop.db lets us in.",
+        "Nothing can be written there.",
+        "The query selects id (BIGINT), amount (DECIMAL(12,2)), updated_at (TIMESTAMP).",
+        "Its first row reads id = 1, amount = 7, updated_at = 2026-11-19 10:00:00.",
+        "A pull reads what is new by updated_at into purchases (mode upsert, by id).",
+    ]
+
+
+def test_a_check_without_a_cursor_says_that_everything_is_read(shop: Path) -> None:
+    told = _checked(shop, cursor=None, query="select id from orders")
+
+    assert told[-1] == "A pull reads all its rows into purchases (mode replace, by id)."
+
+
+def test_a_check_of_a_query_without_rows_says_so(shop: Path) -> None:
+    query = "select id, updated_at from orders where updated_at >= :since and id > 9"
+
+    assert "It finds no rows yet." in _checked(shop, query=query)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"query": "select id, updated_at from ordres where updated_at >= :since"}, "ordres"),
+        ({"cursor": "updated"}, "Did you mean 'updated_at'?"),
+        ({"key": "order_id"}, "The key 'order_id' of purchases is not selected."),
+        (
+            {"query": "select id, null as updated_at from orders where 1 or updated_at >= :since"},
+            "The cursor 'updated_at' is empty in some rows",
+        ),
+    ],
+)
+def test_a_check_refuses_what_a_pull_would(shop: Path, changed: dict[str, Any], told: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        _checked(shop, **changed)
+
+    assert told in str(refused.value)
+
+
+def test_a_check_leaves_the_database_as_it_was(shop: Path) -> None:
+    before = (shop / "shop.db").read_bytes()
+
+    _checked(shop)
+
+    assert (shop / "shop.db").read_bytes() == before

@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from connectors.contract import SourceError
+from connectors import sql
+from connectors.contract import Context, SourceError
 from tests.connectors.databases.shop import NOON, Refresh, Shop
 from tests.postgresql_server import PostgreSQLServer
 
@@ -476,3 +477,29 @@ def test_a_million_rows_take_no_more_memory_than_some(server: PostgreSQLServer) 
 
     assert rows == 1_000_000
     assert many - some < 50_000
+
+
+def test_a_check_proves_a_read_only_transaction_and_reads_one_row(postgresql: Shop) -> None:
+    postgresql.run(_order(2, "2026-11-21 11:30Z", "late"), _order(1, "2026-11-21 11:00Z"))
+
+    told = list(sql.check(postgresql.options(), Context(postgresql.home, NOON)))
+
+    assert told[0].startswith("PostgreSQL ")
+    assert told[1:] == [
+        "Nothing can be written there.",
+        "The query selects id (INTEGER), note (VARCHAR), updated_at (TIMESTAMP).",
+        "Its first row reads id = 1, note = new, updated_at = 2026-11-21 11:00:00+00:00.",
+        "A pull reads what is new by updated_at into purchases (mode upsert, by id).",
+    ]
+
+
+def test_a_check_of_a_table_that_may_not_be_read_names_the_permission(
+    server: PostgreSQLServer, postgresql: Shop
+) -> None:
+    postgresql.run("drop role if exists stranger", "create role stranger login")
+    options = postgresql.options(url=server.url(user="stranger"))
+
+    with pytest.raises(SourceError) as refused:
+        list(sql.check(options, Context(postgresql.home, NOON)))
+
+    assert "permission denied for table orders" in refused.value.what
