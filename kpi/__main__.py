@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import datetime as dt
-import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from kpi.stdout import Format, write
 
 PROJECT = Path(__file__).parents[1]
 FAILED = 1
@@ -28,14 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Format(StrEnum):
-    """How an answer is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @app.callback()
@@ -199,7 +189,7 @@ def query(
         for cell in answer.cells
     ]
     columns = ["metric", "period", *question.by, "value", "n", "complete"]
-    _WRITERS[format](columns, rows)
+    write(format, columns, rows)
 
 
 @app.command()
@@ -242,7 +232,7 @@ def restated(
         if not metrics or metric in metrics
     ]
     columns = ["metric", "grain", "period", "old", "new", "edition", "at", "cause"]
-    _WRITERS[format](columns, rows)
+    write(format, columns, rows)
     if not rows:
         _say("Nothing was restated.")
 
@@ -276,60 +266,11 @@ def sources(context: typer.Context) -> None:
             }
         )
     columns = ["source", "system", "freshness", "age", "rows", "new", "changed"]
-    _write_table([*columns, "rejected (7 d)", "error"], rows)
-
-
-Rows = Sequence[dict[str, Any]]
-
-
-def _write_json(columns: Sequence[str], rows: Rows) -> None:
-    json.dump(list(rows), sys.stdout, ensure_ascii=False, indent=1)
-    sys.stdout.write("\n")
-
-
-def _write_csv(columns: Sequence[str], rows: Rows) -> None:
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {name: str(v).lower() if isinstance(v, bool) else v for name, v in row.items()}
-        )
-
-
-def _write_table(columns: Sequence[str], rows: Rows) -> None:
-    shown = [[_cell(row[column]) for column in columns] for row in rows]
-    numeric = [
-        any(isinstance(row[c], (int, float)) and not isinstance(row[c], bool) for row in rows)
-        for c in columns
-    ]
-    widths = [max([len(c), *(len(r[i]) for r in shown)]) for i, c in enumerate(columns)]
-    for line in (list(columns), *shown):
-        cells = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
-        )
-        print("  ".join(cells).rstrip())
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.4f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    write(Format.table, [*columns, "rejected (7 d)", "error"], rows)
 
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
-
-
-_WRITERS: dict[Format, Callable[[Sequence[str], Rows], None]] = {
-    Format.table: _write_table,
-    Format.csv: _write_csv,
-    Format.json: _write_json,
-}
 
 
 def _watch(home: Path) -> None:
