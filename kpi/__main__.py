@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import signal
 import sys
 import time
@@ -26,6 +27,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+source = typer.Typer(no_args_is_help=True, help="Sets sources up.")
+app.add_typer(source, name="source")
 
 
 @app.callback()
@@ -240,9 +245,9 @@ def restated(
 @app.command()
 def sources(context: typer.Context) -> None:
     """What each source last brought, its age and its rejects."""
+    from kpi.clock import utc_now
     from kpi.editions import NoEdition, freshness, latest
     from kpi.formats import age
-    from kpi.refresh import utc_now
 
     try:
         edition = latest(context.obj)
@@ -267,6 +272,19 @@ def sources(context: typer.Context) -> None:
         )
     columns = ["source", "system", "freshness", "age", "rows", "new", "changed"]
     write(Format.table, [*columns, "rejected (7 d)", "error"], rows)
+
+
+@source.command("check")
+def source_check(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...")] = None,
+) -> None:
+    """Proves that sources can be pulled: reached, let in, one record read. Pulls nothing."""
+    from kpi.clock import utc_now
+    from kpi.proving import prove
+    from kpi.voice import TerminalVoice
+
+    raise typer.Exit(prove(context.obj, names or (), TerminalVoice(), utc_now, os.environ))
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from connectors.contract import SourceError
 from kpi import imprint, lock, publishing
 from kpi import sources as declared
 from kpi.check import vocabulary_text
+from kpi.clock import utc_now
 from kpi.editions import DatabaseError, Pointer
 from kpi.imprint import Declaration, Declarations
 from kpi.interruption import Interrupted, Stop, interruptible
@@ -26,12 +27,7 @@ from kpi.sources import Source, Sources
 from kpi.vocabulary_file import load_vocabulary
 from kpi.voice import TerminalVoice, Voice
 from kpi.warehouse import Warehouse
-from kpi.yaml_text import Problem, Refused, nearest
-
-
-def utc_now() -> dt.datetime:
-    """The present as a naive UTC time."""
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+from kpi.yaml_text import Problem, Refused
 
 
 @dataclass(frozen=True)
@@ -141,11 +137,8 @@ def _check_use(
         raise _WrongUse(
             "--no-pull only publishes: leave out the sources, --full, --due and --reconcile."
         )
-    known = [source.name for source in sources.sources]
-    for name in names:
-        if name not in known:
-            hint = nearest(name, known) or f"Declared are: {', '.join(known)}."
-            raise _WrongUse(f"There is no source '{name}' in {declared.FILE}. {hint}")
+    if unknown := declared.unknown_names(sources, names):
+        raise _WrongUse("\n".join(unknown))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from kpi.secrecy import Secrets
 from kpi.yaml_text import Document, Place, Problem, Refused, nearest
 
 FILE = "sources.yaml"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME_RULE = "Write lower-case letters, digits and _, a letter first."
 # Only the name of a variable: `${1}` belongs to the query it stands in.
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
@@ -111,6 +112,22 @@ def variables(entry: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def missing(source: Source, env: Mapping[str, str]) -> list[str]:
+    """The variables that an entry asks for and the environment does not have."""
+    return [name for name in variables(source.entry) if not env.get(name)]
+
+
+def unknown_names(sources: Sources, names: Iterable[str]) -> list[str]:
+    """A sentence for each name that no entry has, with the nearest one that does."""
+    known = [source.name for source in sources.sources]
+    listed = f"Declared are: {', '.join(known)}." if known else "None is declared."
+    return [
+        f"There is no source '{name}' in {FILE}. {nearest(name, known) or listed}"
+        for name in names
+        if name not in known
+    ]
+
+
 def secrets(sources: Iterable[Source], env: Mapping[str, str]) -> Secrets:
     """What no message may show: the value of every variable that these sources ask for."""
     names = {name for source in sources for name in variables(source.entry)}
@@ -123,11 +140,10 @@ def resolve(source: Source, env: Mapping[str, str]) -> Options:
     Raises SourceError that names the missing variables, or the keys whose filled-in value does not
     fit; a value is never part of it.
     """
-    missing = [name for name in variables(source.entry) if not env.get(name)]
-    if missing:
-        what = f"The environment variable {missing[0]} is not set."
-        if len(missing) > 1:
-            what = f"The environment variables {', '.join(missing)} are not set."
+    if lacking := missing(source, env):
+        what = f"The environment variable {lacking[0]} is not set."
+        if len(lacking) > 1:
+            what = f"The environment variables {', '.join(lacking)} are not set."
         raise SourceError(
             what, f"Set it where the refresh runs ({FILE}, line {source.place.line})."
         )
@@ -144,9 +160,8 @@ def resolve(source: Source, env: Mapping[str, str]) -> Options:
 
 def _source(document: Document, name: str, entry: object) -> Source | None:
     path = ("sources", name)
-    if not _NAME.fullmatch(name):
-        fix = "Write lower-case letters, digits and _, a letter first."
-        document.refuse(path, f"'{name}' cannot name a source.", fix, at_key=True)
+    if not NAME.fullmatch(name):
+        document.refuse(path, f"'{name}' cannot name a source.", NAME_RULE, at_key=True)
     if not isinstance(entry, Mapping):
         fix = f"Write 'connector:' with one of: {', '.join(connector_names())}."
         document.refuse(path, f"the source '{name}' must be a mapping.", fix)

@@ -19,6 +19,19 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 METRICS = (PROJECT / "docs" / "metrics.md").read_text(encoding="utf-8")
 
 
+def commands() -> list[tuple[str, ...]]:
+    """The words of every command, those of a group included."""
+    groups = [
+        (app, ()),
+        *((group.typer_instance, (group.name,)) for group in app.registered_groups),
+    ]
+    return [
+        (*before, command.name or command.callback.__name__)
+        for group, before in groups
+        for command in group.registered_commands
+    ]
+
+
 def test_the_readme_names_both_commands_before_anything_else():
     first_screen = "\n".join(README.splitlines()[:20])
 
@@ -40,10 +53,10 @@ def test_every_link_of_a_page_leads_somewhere(page: Path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_names_exists(page: Path):
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    named = set(re.findall(r"python -m kpi (?:--home \S+ )?([a-z]+)", page.read_text("utf-8")))
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"python -m kpi (?:--home \S+ )?(source [a-z]+|[a-z]+)", text))
 
-    assert named <= commands
+    assert named <= {" ".join(words) for words in commands()}
 
 
 def test_the_readme_links_every_connector():
@@ -68,8 +81,8 @@ def test_the_analysts_page_lists_every_function_of_a_value():
 
 
 def test_every_command_explains_itself():
-    for command in app.registered_commands:
-        result = CliRunner().invoke(app, [command.callback.__name__, "--help"])
+    for words in commands():
+        result = CliRunner().invoke(app, [*words, "--help"])
 
         assert result.exit_code == 0
         assert "Usage" in result.output
