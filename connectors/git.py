@@ -23,10 +23,10 @@ TABLES = ("changes",)
 
 ENTRY = """\
 connector: git
-repositories: [repositories/shop]    # directories below the home folder, or absolute; whole copies
-tags: v*                             # which tags are releases
+repositories: [repositories/shop]      # directories below the home folder, or absolute ones
+tags: v*                               # which tags are releases
 every: 1 hour
-# into: [changes, deployments]       # where every such tag is a production deployment too
+# into: [changes, deployments]         # where every such tag is a production deployment too
 # service: {map: {shop: Online shop}}  # what we call the service in a directory
 """
 

@@ -287,6 +287,40 @@ def source_check(
     raise typer.Exit(prove(context.obj, names or (), TerminalVoice(), utc_now, os.environ))
 
 
+@source.command("add")
+def source_add(
+    context: typer.Context,
+    system: Annotated[str, typer.Argument(help="A connector: file, sql, ...")],
+    name: Annotated[str | None, typer.Argument(show_default="as the system")] = None,
+    print_: Annotated[bool, typer.Option("--print", help="Only print the entry.")] = False,
+) -> None:
+    """Writes an entry for a system into sources.yaml, ready to be edited."""
+    from kpi.adding import NotAdded, add, entry
+    from kpi.yaml_text import Refused
+
+    name = name or system
+    try:
+        if print_:
+            print(entry(system, name), end="")
+            return
+        added = add(context.obj, system, name)
+    except Refused as refused:
+        for problem in refused.problems:
+            _say(str(problem))
+        raise typer.Exit(WRONG) from None
+    except NotAdded as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from None
+    except OSError as error:
+        _say(f"sources.yaml cannot be written: {error.strerror}. Check who may write there.")
+        raise typer.Exit(FAILED) from None
+    _say(f"'{name}' is in sources.yaml now, line {added.line}: edit it to say what is yours.")
+    for variable in added.variables:
+        is_set = "is set" if os.environ.get(variable) else "is not set yet"
+        _say(f"It needs the environment variable {variable}, which {is_set}.")
+    _say(f"Then: python -m kpi source check {name}")
+
+
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 

@@ -120,12 +120,24 @@ class Document:
         """The path of an item of a list, or of what stands there alone instead of a list of one."""
         return (*path, index) if isinstance(self.at(path), list) else path
 
+    def last_line(self, path: Path) -> int:
+        """The last line of a key and its value, counted from 1."""
+        end = _last_leaf(self._keys[path], self._values[path]).end_mark
+        return int(end.line) + (1 if end.column else 0)
+
+    def span(self, path: Path) -> tuple[int, int]:
+        """Where a value begins and where it ends in the text, in characters."""
+        node = self._values[path]
+        return node.start_mark.index, node.end_mark.index
+
+    def is_in_braces(self, path: Path) -> bool:
+        """Whether a mapping or a list is written in braces or brackets, as in JSON."""
+        return bool(getattr(self._values[path], "flow_style", False))
+
     def lines(self, path: Path) -> str:
         """The lines of a key and its value, as they were written."""
         first = self.key_place(path).line - 1
-        end = _last_leaf(self._keys[path], self._values[path]).end_mark
-        last = end.line + (1 if end.column else 0)
-        lines = self.text.split("\n")[first:last]
+        lines = self.text.split("\n")[first : self.last_line(path)]
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         return "\n".join(line[indent:] for line in lines).rstrip()
 
