@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "sql": ("100000",),
     "questions": ("200000",),
     "checking": ("200",),
+    "idle": ("3",),
 }
 PROJECT = Path(__file__).parents[1]
 

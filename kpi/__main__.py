@@ -79,6 +79,12 @@ def refresh(
     ] = False,
 ) -> None:
     """Pulls from the sources, merges what is new, and publishes an edition."""
+    from kpi import timetable
+    from kpi.clock import utc_now
+
+    if due and not (sources or no_pull) and timetable.is_idle(context.obj, os.environ, utc_now()):
+        return
+    # Everything that follows takes a second to import: a timer that has nothing to do spares it.
     from kpi.refresh import refresh as run
 
     outcome = run(

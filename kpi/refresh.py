@@ -6,11 +6,11 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.contract import SourceError
-from kpi import imprint, lock, publishing
+from kpi import imprint, lock, publishing, timetable
 from kpi import sources as declared
 from kpi.check import vocabulary_text
 from kpi.clock import utc_now
@@ -37,6 +37,7 @@ class Outcome:
     exit_code: int
     deliveries: tuple[Delivery, ...] = ()
     published: Pointer | None = None
+    held: bool = False  # another process is refreshing
 
 
 def refresh(
@@ -67,6 +68,7 @@ def refresh(
     env = os.environ if env is None else env
     secrets = Secrets({})
     try:
+        made_with = timetable.basis(home)
         plan = _read(home)
         wanted = Wanted(full, reconcile or reconcile_anyway, reconcile_anyway)
         pulls_otherwise = due or wanted != Wanted()
@@ -76,12 +78,14 @@ def refresh(
             lock.only_one(home / "data" / "refresh.lock", now()),
             refresh_log(home / "data" / "refresh.log", secrets),
             interruptible() as stop,
-            Warehouse(home / "data" / "warehouse.duckdb") as warehouse,
         ):
-            run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop)
-            deliveries = () if no_pull else run.pull(names, wanted, due=due)
-            # A timer that finds nothing due has nothing to tell.
-            published = run.publish(quiet=due and not deliveries, anyway=publish_anyway)
+            with Warehouse(home / "data" / "warehouse.duckdb") as warehouse:
+                run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop)
+                deliveries = () if no_pull else run.pull(names, wanted, due=due)
+                due_next = run.due()
+                # A timer that finds nothing due has nothing to tell.
+                published = run.publish(quiet=due and not deliveries, anyway=publish_anyway)
+            timetable.write(home, made_with, plan.variables(), env, due_next)
         failed = any(delivery.error is not None for delivery in deliveries)
         unknown = bool(published and published.gaps)
         pointer = published.pointer if published else None
@@ -91,7 +95,9 @@ def refresh(
         return _ended(voice, 2, *map(str, refused.problems))
     except _WrongUse as wrong:
         return _ended(voice, 2, str(wrong))
-    except (lock.Held, NotPublished) as error:
+    except lock.Held as held:
+        return replace(_ended(voice, 1, str(held)), held=True)
+    except NotPublished as error:
         return _ended(voice, 1, secrets.scrub(str(error)))
     except Interrupted as stopped:
         what = "Stopped. What had landed stays; the next refresh goes on from there."
@@ -110,6 +116,10 @@ class _Plan:
 
     vocabulary_text: str
     sources: Sources
+
+    def variables(self) -> set[str]:
+        """The environment variables that any source asks for."""
+        return {name for s in self.sources.sources for name in declared.variables(s.entry)}
 
 
 def _read(home: Path) -> _Plan:
@@ -159,12 +169,12 @@ class _Refresh:
         puller = Puller(
             self.home, self.warehouse, self.voice, self.now, self.env, self.secrets, self.stop
         )
-        good = imprint.last_good_starts(self.warehouse.connection) if due else {}
+        due_at, moment = self.due(), self.now()
         chosen = [
             source
             for source in self.plan.sources.sources
             if (not names or source.name in names)
-            and (not due or _is_due(source, good.get(source.name), self.now()))
+            and (not due or due_at.get(source.name, dt.datetime.max) <= moment)
         ]
         unable = self.unable_to_list([source.name for source in chosen])
         if wanted.reconcile and unable:
@@ -173,6 +183,15 @@ class _Refresh:
                 f"{', '.join(unable)}."
             )
         return tuple(puller.pull(source, wanted) for source in chosen)
+
+    def due(self) -> dict[str, dt.datetime]:
+        """When (naive UTC) each source with an `every` is due."""
+        good = imprint.last_good_starts(self.warehouse.connection)
+        moments = {
+            source.name: timetable.due_at(source.every, good.get(source.name))
+            for source in self.plan.sources.sources
+        }
+        return {name: moment for name, moment in moments.items() if moment is not None}
 
     def unable_to_list(self, names: Sequence[str]) -> list[str]:
         """Those of the named sources that cannot be compared with what their systems still have."""
@@ -237,12 +256,6 @@ class _Refresh:
         except SourceError:
             return known.get(source.name, source.connector)
         return self.secrets.scrub(declared.connector(source.connector).system(options))
-
-
-def _is_due(source: Source, last_good: dt.datetime | None, now: dt.datetime) -> bool:
-    if source.every is None:
-        return False
-    return last_good is None or now - last_good >= source.every
 
 
 def _unusable(home: Path, error: OSError | DatabaseError) -> str:

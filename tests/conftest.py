@@ -21,7 +21,14 @@ settings.register_profile("laptop", deadline=None, phases=PHASES, suppress_healt
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 
 # The folders and files that build the sample company, open pages or try many random examples.
-SLOW = ("sample", "examples", "pages", "kpi/test_merge_model.py", "kpi/test_answers_property.py")
+SLOW = (
+    "sample",
+    "examples",
+    "pages",
+    "kpi/test_merge_model.py",
+    "kpi/test_answers_property.py",
+    "kpi/test_timetable_property.py",
+)
 HERE = Path(__file__).parent
 
 

@@ -328,6 +328,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield opened
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(story=st.lists(steps, max_size=14))
 def test_any_story_of_deletions_and_deliveries_ends_in_the_systems_truth(
