@@ -101,6 +101,16 @@ def refresh(
 
 
 @app.command()
+def schedule(context: typer.Context) -> None:
+    """Refreshes whenever a source is due, until it is stopped: for where there is no cron."""
+    from kpi.clock import utc_now
+    from kpi.scheduling import schedule as run
+    from kpi.voice import TerminalVoice
+
+    raise typer.Exit(run(context.obj, TerminalVoice(), utc_now, os.environ))
+
+
+@app.command()
 def check(
     context: typer.Context,
     again: Annotated[

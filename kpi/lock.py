@@ -37,6 +37,17 @@ def only_one(path: Path, since: dt.datetime) -> Iterator[None]:
             file.truncate(0)
 
 
+def looks_free(path: Path) -> bool:
+    """Whether the last holder let go of the lock; one that was killed looks as if it held it still.
+
+    To try the lock would be surer, but whoever wants it at that moment would be turned away.
+    """
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+
+
 def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))

@@ -118,15 +118,24 @@ class Narration:
 
 def closing_line(delivery: Delivery, seconds: float) -> str:
     """One line about one source: "answers: 126 new, 3 changed, 2 rejected in 0.4 s"."""
+    return _line(delivery, f" in {seconds:.1f} s")
+
+
+def brought(delivery: Delivery) -> str:
+    """The same without the time that it took."""
+    return _line(delivery, "")
+
+
+def _line(delivery: Delivery, took: str) -> str:
     counts = (
         (delivery.new, "new"),
         (delivery.changed, "changed"),
         (delivery.deleted, "deleted"),
         (delivery.rejected, "rejected"),
     )
-    brought = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    rows = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     if delivery.error is None:
-        return f"{delivery.source}: {brought or 'nothing new'} in {seconds:.1f} s"
-    before = f" after {brought}" if brought else ""
-    text = f"{delivery.source}: failed{before} in {seconds:.1f} s. {delivery.error}"
-    return f"{text} {delivery.advice}" if delivery.advice else text
+        return f"{delivery.source}: {rows or 'nothing new'}{took}"
+    before = f" after {rows}" if rows else ""
+    text = f"{delivery.source}: failed{before}{took}"
+    return " ".join(filter(None, (f"{text}.", delivery.error, delivery.advice)))
