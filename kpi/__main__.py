@@ -9,11 +9,18 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    # Almost always the system's own Python, where the project's stands in .venv.
+    sys.exit("This Python lacks what requirements.txt lists. Use .venv/bin/python -m kpi ...")
 
 from kpi.stdout import Format, write
+
+if TYPE_CHECKING:
+    from kpi.editions import Edition
 
 PROJECT = Path(__file__).parents[1]
 FAILED = 1
@@ -31,6 +38,16 @@ app = typer.Typer(
 
 source = typer.Typer(no_args_is_help=True, help="Sets sources up.")
 app.add_typer(source, name="source")
+
+
+def _day(text: str) -> dt.date:
+    """A day, or the first one of a month, a quarter or a year, as people write them."""
+    from kpi.periods import Calendar, parse_period
+
+    period = parse_period(Calendar(), text)
+    if period is None:
+        raise typer.BadParameter(f"'{text}' is no day. Write 2026-09-01, or 2026-09.")
+    return period.start
 
 
 @app.callback()
@@ -161,42 +178,47 @@ def query(
         typer.Option(help="A condition over dimensions, \"region = 'EMEA'\"; may be repeated."),
     ] = None,
     start: Annotated[
-        dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")
+        dt.date | None,
+        typer.Option("--from", parser=_day, metavar="DAY", help="First day, or 2026-03, 2026-Q1."),
     ] = None,
     end: Annotated[
-        dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Day after the last.")
+        dt.date | None,
+        typer.Option("--to", parser=_day, metavar="DAY", help="Day after the last."),
     ] = None,
     format: Annotated[Format, typer.Option(help="How to write the answer.")] = Format.table,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement instead.")] = False,
 ) -> None:
     """Answers from the current edition."""
     from kpi.answers import ask, statement
-    from kpi.editions import NoEdition, latest
+    from kpi.check import unpublished
     from kpi.questions import Question, QuestionRefused
+    from kpi.remarks import remarks
 
     question = Question(
         tuple(dict.fromkeys(metrics)),
         grain,
         tuple(dict.fromkeys(by or ())),
         tuple(where or ()),
-        start.date() if start else None,
-        end.date() if end else None,
+        start,
+        end,
     )
+    edition = _latest(context.obj)
+    for name in question.metrics:
+        metric = edition.vocabulary.metrics.get(name)
+        if metric is not None and metric.deprecated:
+            _say(f"'{name}' is deprecated. Use '{metric.deprecated}' instead.")
     try:
-        edition = latest(context.obj)
-        for name in question.metrics:
-            metric = edition.vocabulary.metrics.get(name)
-            if metric is not None and metric.deprecated:
-                _say(f"'{name}' is deprecated. Use '{metric.deprecated}' instead.")
         if sql:
             print(statement(edition, question).sql)
             return
         answer = ask(edition, question)
-    except NoEdition as error:
-        _say(str(error))
-        raise typer.Exit(FAILED) from None
     except QuestionRefused as error:
         _say(str(error))
+        for name in unpublished(context.obj, edition.vocabulary, question.metrics):
+            _say(
+                f"'{name}' stands in metrics.yaml and is not published yet: "
+                "python -m kpi refresh --no-pull"
+            )
         raise typer.Exit(WRONG) from None
     rows = [
         {
@@ -211,6 +233,40 @@ def query(
     ]
     columns = ["metric", "period", *question.by, "value", "n", "complete"]
     write(format, columns, rows)
+    for remark in remarks(edition, question, answer):
+        _say(remark)
+
+
+@app.command()
+def metrics(
+    context: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...")] = None,
+    format: Annotated[Format, typer.Option(help="How to write the list.")] = Format.table,
+) -> None:
+    """The metrics that can be asked for; with words those that are called so."""
+    from kpi import listing
+
+    write(format, listing.METRICS, listing.metrics(_latest(context.obj).vocabulary, words or []))
+
+
+@app.command()
+def tables(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]...")] = None,
+    format: Annotated[Format, typer.Option(help="How to write the list.")] = Format.table,
+) -> None:
+    """The fact tables with their columns: what a value can be made of."""
+    from kpi import listing
+    from kpi.yaml_text import nearest
+
+    edition = _latest(context.obj)
+    unknown = [name for name in names or () if name not in edition.tables]
+    for name in unknown:
+        hint = nearest(name, edition.tables) or f"There are: {', '.join(sorted(edition.tables))}."
+        _say(f"There is no fact table '{name}'. {hint}")
+    if unknown:
+        raise typer.Exit(WRONG)
+    write(format, listing.TABLES, listing.tables(edition, names or []))
 
 
 @app.command()
@@ -220,15 +276,10 @@ def restated(
     format: Annotated[Format, typer.Option(help="How to write the list.")] = Format.table,
 ) -> None:
     """Published numbers that a later edition changed, the newest first; times are UTC."""
-    from kpi.editions import NoEdition, latest
     from kpi.restated import read_log
     from kpi.yaml_text import nearest
 
-    try:
-        edition = latest(context.obj)
-    except NoEdition as error:
-        _say(str(error))
-        raise typer.Exit(FAILED) from None
+    edition = _latest(context.obj)
     log = read_log(edition.query)
     # What is defined no more may still have been restated while it was.
     known = dict.fromkeys((*edition.vocabulary.metrics, *(key[0] for key, _ in log)))
@@ -262,14 +313,10 @@ def restated(
 def sources(context: typer.Context) -> None:
     """What each source last brought, its age and its rejects."""
     from kpi.clock import utc_now
-    from kpi.editions import NoEdition, freshness, latest
+    from kpi.editions import freshness
     from kpi.formats import age
 
-    try:
-        edition = latest(context.obj)
-    except NoEdition as error:
-        _say(str(error))
-        raise typer.Exit(FAILED) from None
+    edition = _latest(context.obj)
     rows = []
     for report in edition.reports:
         fresh = freshness(report, utc_now())
@@ -335,6 +382,17 @@ def source_add(
         is_set = "is set" if os.environ.get(variable) else "is not set yet"
         _say(f"It needs the environment variable {variable}, which {is_set}.")
     _say(f"Then: python -m kpi source check {name}")
+
+
+def _latest(home: Path) -> Edition:
+    """The current edition; ends the command where there is none."""
+    from kpi.editions import NoEdition, latest
+
+    try:
+        return latest(home)
+    except NoEdition as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +51,15 @@ def check_home(home: Path) -> tuple[list[Problem], list[str]]:
     if not problems:
         notes += _never_true(vocabulary, edition)
     return sorted(problems), notes
+
+
+def unpublished(home: Path, published: Vocabulary, names: Iterable[str]) -> list[str]:
+    """Those of the names that the file knows and the edition that is asked does not."""
+    try:
+        known = read_vocabulary(home).metrics
+    except Refused:
+        return []
+    return [name for name in names if name in known and name not in published.metrics]
 
 
 def _misfits(vocabulary: Vocabulary, edition: Edition | None) -> list[Problem]:

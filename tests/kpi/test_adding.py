@@ -217,7 +217,7 @@ def test_to_print_writes_nothing(tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["gti"], "There is no connector 'gti'. Did you mean 'git'?"),
-        (["somewhere"], "There is no connector 'somewhere'. There are: file, git,"),
+        (["somewhere"], "There is no connector 'somewhere'. There are: ecb, file, git,"),
         (["git", "one"], "There is a source 'one' already (sources.yaml, line 3)."),
         (["git", "My Source"], "'My Source' cannot name a source. Write lower-case letters"),
     ],

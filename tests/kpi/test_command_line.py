@@ -395,3 +395,75 @@ def test_the_home_folder_can_be_named_by_the_environment(home: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[1].split()[:3] == ["answers", "—", "7"]
+
+
+# --- what there is to ask for -------------------------------------------------------------------
+
+
+def test_metrics_are_listed_with_what_they_can_be_broken_down_by(home: Path) -> None:
+    result = kpi(home, "metrics", "promoter", "--format", "json")
+
+    assert [(row["metric"], row["by"]) for row in json.loads(result.stdout)] == [
+        ("nps", "region, segment")
+    ]
+
+
+def test_the_columns_of_a_fact_table_are_listed_with_their_types(home: Path) -> None:
+    result = kpi(home, "tables", "surveys", "--format", "json")
+
+    found = {row["column"]: row["type"] for row in json.loads(result.stdout)}
+    assert found["score"] == "SMALLINT"
+    assert not any(column.startswith("_") for column in found)
+
+
+def test_a_table_that_is_not_there_is_refused_with_the_nearest_one(home: Path) -> None:
+    result = kpi(home, "tables", "survey")
+
+    assert result.exit_code == 2
+    assert "There is no fact table 'survey'. Did you mean 'surveys'?" in result.stderr
+
+
+def test_a_range_may_begin_with_any_period_as_people_write_it(home: Path) -> None:
+    month, day = (
+        objects(home, "answers", "--from", start, "--to", "2026-Q2")
+        for start in ("2026-03", "2026-03-01")
+    )
+
+    assert month == day
+    assert [row["period"] for row in month] == ["2026-03-01"]
+
+
+def test_a_day_that_is_none_is_refused_with_how_it_is_written(home: Path) -> None:
+    result = kpi(home, "query", "nps", "--from", "01.09.2026")
+
+    assert result.exit_code == 2
+    assert "'01.09.2026' is no day. Write 2026-09-01" in " ".join(result.stderr.split())
+
+
+def test_a_metric_that_is_only_in_the_file_is_told_to_be_unpublished(fresh: Path) -> None:
+    assert kpi(fresh, "refresh").exit_code == 0
+    (fresh / "metrics.yaml").write_text(VOCABULARY + USER_OF_NPS)
+
+    result = kpi(fresh, "query", "doubled")
+
+    assert result.exit_code == 2
+    assert "'doubled' stands in metrics.yaml and is not published yet" in result.stderr
+
+
+def test_what_a_reader_should_know_goes_to_stderr_and_not_into_the_answer(home: Path) -> None:
+    result = kpi(home, "query", "nps", "--where", "region = 'EMAE'", "--format", "json")
+
+    assert all(row["value"] is None for row in json.loads(result.stdout))
+    assert "No row has region 'EMAE'. Did you mean 'EMEA'?" in result.stderr
+
+
+def test_a_python_without_the_packages_says_which_one_has_them(home: Path) -> None:
+    plain = subprocess.run(
+        [sys.executable, "-I", "-S", str(PROJECT / "kpi" / "__main__.py")],
+        capture_output=True,
+        text=True,
+    )
+
+    assert plain.returncode == 1
+    assert "Use .venv/bin/python -m kpi" in plain.stderr
+    assert "Traceback" not in plain.stderr
