@@ -15,7 +15,14 @@ from kpi.compiler import Statement, compile_question
 from kpi.period_rows import extent
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
 from kpi.plan import Node, tables_below
-from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
+from kpi.questions import (
+    TOTAL,
+    Facts,
+    NotComputable,
+    Question,
+    QuestionRefused,
+    check_question,
+)
 from kpi.reach import Span, earlier
 from kpi.vocabulary import Metric, Vocabulary
 
@@ -36,7 +43,7 @@ class Readable(Protocol):
         """The naive UTC instant up to which a fact table's sources have told."""
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The rows of a statement; raises QuestionRefused for one that cannot run."""
+        """The rows of a statement; raises NotComputable for one that the rows do not allow."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Answer:
-    """The cells of a question, by period, then key, then metric as asked."""
+    """The cells of a question, by period, then key, then metric as asked.
+
+    Where a metric had to be left out, by metric first.
+    """
 
     question: Question
     cells: tuple[Cell, ...]
@@ -86,6 +96,25 @@ def ask(edition: Readable, question: Question) -> Answer:
     rows = edition.query(compiled.sql, compiled.parameters)
     metrics = [edition.vocabulary.metrics[name] for name in question.metrics]
     return Answer(question, tuple(_cells(edition, question, metrics, rows)))
+
+
+def ask_apart(edition: Readable, question: Question) -> tuple[Answer, Mapping[str, NotComputable]]:
+    """Answers a question, and where a metric cannot be computed the rest of it.
+
+    The answer has no cells of such a metric; why it has none is told by its name. Raises
+    QuestionRefused for what cannot be asked at all.
+    """
+    try:
+        return ask(edition, question), {}
+    except NotComputable:
+        cells: list[Cell] = []
+        refused: dict[str, NotComputable] = {}
+        for name in question.metrics:
+            try:
+                cells += ask(edition, replace(question, metrics=(name,))).cells
+            except NotComputable as error:
+                refused[name] = error
+        return Answer(question, tuple(cells)), refused
 
 
 def statement(edition: Readable, question: Question) -> Statement:

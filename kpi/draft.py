@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kpi import reports
 from kpi.editions import DatabaseError
-from kpi.questions import QuestionRefused
+from kpi.questions import NotComputable
 from kpi.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Draft:
     def query(
         self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """The rows of one statement; raises QuestionRefused for one that cannot run."""
+        """The rows of one statement; raises NotComputable for one that cannot run."""
         try:
             return self._connection.execute(sql, parameters or None).fetchall()
         except DatabaseError as error:
-            raise QuestionRefused(str(error).partition("\n")[0]) from error
+            raise NotComputable(str(error).partition("\n")[0]) from error

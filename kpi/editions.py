@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from kpi import reports
-from kpi.questions import Facts, QuestionRefused
+from kpi.questions import Facts, NotComputable, QuestionRefused
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
 from kpi.restated import Key, Restated, read_log
 from kpi.vocabulary import Vocabulary
@@ -153,7 +153,7 @@ class Edition:
             raise QuestionRefused(f"The question needs too much memory. {_ASK_LESS}") from error
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             first_line = str(error).partition("\n")[0]
-            raise QuestionRefused(f"The database refuses this question: {first_line}") from error
+            raise NotComputable(f"The database refuses this question: {first_line}") from error
 
 
 def editions_folder(home: Path) -> Path:

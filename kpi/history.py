@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kpi.answers import Cell, Readable, ask, told
+from kpi.answers import Cell, Readable, ask_apart, told
 from kpi.editions import DatabaseError
 from kpi.formats import decimals
 from kpi.periods import DAY, FIRST_DAY, period_of
@@ -178,7 +178,7 @@ def _is_told(edition: Readable, key: Key) -> bool:
 def _cells(
     edition: Readable, metrics: list[Metric], grain: str, old: Mapping[Key, _Said]
 ) -> Iterable[Cell]:
-    """All metrics at once; where one of them cannot be computed, each alone and that one not."""
+    """What every metric that can be computed is in every period that may be told of."""
     tables = {table for metric in metrics for table in metric.tables}
     facts = [edition.facts[table] for table in tables if table in edition.facts]
     starts = [f.first_day for f in facts if f.first_day] + [d for _, g, d in old if g == grain]
@@ -190,17 +190,10 @@ def _cells(
     if start >= end:
         return ()
     question = Question(tuple(metric.name for metric in metrics), grain, start=start, end=end)
-    try:
-        return ask(edition, question).cells
-    except QuestionRefused:
-        cells: list[Cell] = []
-        for metric in metrics:
-            try:
-                alone = Question((metric.name,), grain, start=start, end=end)
-                cells += ask(edition, alone).cells
-            except QuestionRefused as refused:
-                _log.warning("'%s' by %s cannot be compared: %s", metric.name, grain, refused)
-        return cells
+    answer, refused = ask_apart(edition, question)
+    for name, why in refused.items():
+        _log.warning("'%s' by %s cannot be compared: %s", name, grain, why)
+    return answer.cells
 
 
 def _changed(

@@ -18,7 +18,7 @@ from kpi.history import computed_before
 from kpi.landing import quoted
 from kpi.period_rows import extent
 from kpi.periods import GRAINS, Calendar, days
-from kpi.questions import QuestionRefused
+from kpi.questions import NotComputable
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
 
@@ -114,7 +114,7 @@ def mismatches(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) ->
         try:
             return connection.execute(sql, parameters or None).fetchall()
         except DatabaseError as error:
-            raise QuestionRefused(str(error).partition("\n")[0]) from error
+            raise NotComputable(str(error).partition("\n")[0]) from error
 
     proven = computed_before(vocabulary, query)
     return against_facts(vocabulary, _fact_tables(connection), query, proven)

@@ -20,6 +20,10 @@ class QuestionRefused(Exception):
     """A question that the vocabulary cannot answer, and why."""
 
 
+class NotComputable(QuestionRefused):
+    """A question that the rows as they are do not allow, such as a text where a number is taken."""
+
+
 @dataclass(frozen=True)
 class Question:
     """Which metrics, by which grain and dimensions, of which rows, over [start, end) local days.

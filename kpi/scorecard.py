@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kpi import formats
-from kpi.answers import Cell, ask
+from kpi.answers import Cell, ask_apart
 from kpi.editions import Edition, Freshness, SourceReport, freshness
 from kpi.judge import Change, Judged, Signal, Status, Verdict, change, judge, status
 from kpi.periods import DAY, Period, label, period_of, step
@@ -167,7 +167,8 @@ def history(
         return {}
     start = step(edition.vocabulary.calendar, period, 1 - JUDGED[grain]).start
     question = Question(metrics, grain, start=start, end=period.end, own_rows=own_rows)
-    answer = ask(edition, question)
+    # One metric that cannot be computed must not take the others down with it.
+    answer, _ = ask_apart(edition, question)
     return {name: answer.of(name) for name in metrics}
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from kpi.editions import SourceReport
 from kpi.period_rows import extent
 from kpi.periods import GRAINS, Calendar, days
-from kpi.questions import Facts, QuestionRefused
+from kpi.questions import Facts, NotComputable
 from kpi.restated import Key, Restated
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
@@ -124,7 +124,7 @@ class Memory:
         try:
             return self._connection.execute(sql, parameters or None).fetchall()
         except duckdb.Error as error:
-            raise QuestionRefused(f"The database refuses this question: {error}") from error
+            raise NotComputable(f"The database refuses this question: {error}") from error
 
     def _fill(self, name: str, table: Rows) -> Facts:
         self.query(f'CREATE TABLE main."{name}" ({table.columns})')

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from kpi.questions import QuestionRefused
-from tests.kpi.asking import EVENTS, TABLES, WORDS, answer, by_period, edition, moment, only, values
+from kpi.answers import ask_apart
+from kpi.questions import Question, QuestionRefused
+from tests.kpi.asking import (
+    EVENTS,
+    TABLES,
+    WORDS,
+    answer,
+    by_period,
+    day,
+    edition,
+    moment,
+    only,
+    values,
+)
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 
 # --- n --------------------------------------------------------------------------------------------
@@ -394,3 +406,17 @@ def test_a_row_without_a_time_is_in_no_period() -> None:
     memory = edition("count(*)", ("2026-01-05",), (None,))
 
     assert values(answer(memory, "total")) == [1]
+
+
+def test_one_metric_that_its_rows_do_not_allow_leaves_the_others_their_numbers() -> None:
+    memory = edition(
+        {"m": "count(*) from events", "bad": "count_if(lower(region) in (1, 2)) from events"},
+        ("2026-03-02", "EMEA"),
+    )
+
+    found, refused = ask_apart(
+        memory, Question(("m", "bad"), start=day("2026-03-01"), end=day("2026-04-01"))
+    )
+
+    assert [(cell.metric, cell.value) for cell in found.cells] == [("m", 1)]
+    assert list(refused) == ["bad"]

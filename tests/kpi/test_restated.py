@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.contract import Batch, Column, Shape
-from kpi import editions, history, publishing
+from kpi import answers, editions, history, publishing
 from kpi.__main__ import app
 from kpi.editions import Edition
 from kpi.imprint import Declaration, Declarations
 from kpi.publishing import NotPublished
-from kpi.questions import QuestionRefused
+from kpi.questions import NotComputable
 from kpi.restated import Restated
 from kpi.scorecard import scorecard
 from kpi.vocabulary_file import load_vocabulary
@@ -381,15 +381,15 @@ def test_one_metric_that_cannot_be_computed_hides_no_other(
     both = text(sold=SOLD, most={"value": "max(x) from sales", "decimals": 1})
     shop.publish(both)
     shop.deliver({**JANUARY, "b": ("2026-01-07", 20.0)})
-    real = history.ask
+    real = answers.ask
 
     def ask(edition: Any, question: Any) -> Any:
         if "most" in question.metrics:
-            raise QuestionRefused("too much")
+            raise NotComputable("too much")
         return real(edition, question)
 
     with monkeypatch.context() as patched:
-        patched.setattr(history, "ask", ask)
+        patched.setattr(answers, "ask", ask)
         while_refused = shop.publish(both)
     afterwards = shop.publish(both)
 
