@@ -115,6 +115,14 @@ class RunBook:
             "delete from kpi.rejects where rejected_at < ?", (finished_at - _KEPT_FOR,)
         )
 
+    def is_running(self) -> bool:
+        """Whether any run has begun and not ended."""
+        return bool(
+            self._connection.execute(
+                "select 1 from kpi.runs where outcome = 'running' limit 1"
+            ).fetchall()
+        )
+
     def fail_running(self) -> int:
         """Closes the runs of a process that died; returns how many there were."""
         ((runs,),) = self._connection.execute(

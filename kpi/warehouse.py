@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from connectors.contract import Batch, Present, Scan, SourceError
 from connectors.tables import TABLES
-from kpi import deliveries, fact_tables, landing, run_book
+from kpi import deliveries, fact_tables, landing
 from kpi.csv_rows import CsvRows
 from kpi.deliveries import Delivery
 from kpi.drift import compare
+from kpi.layout import lay_out
 from kpi.merging import Counts, merge
 from kpi.raw_rows import ParquetRows, RawRows, TableRows, refuse_unreadable
 from kpi.reconciling import Differences, Reconciling, refuse_implausible
@@ -33,14 +34,6 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
-_SCHEMA = f"""
-create schema if not exists kpi;
-create schema if not exists facts;
-{run_book.TABLES}
-{deliveries.TABLE}
-create table if not exists kpi.version (version bigint);
-insert into kpi.version select 0 where not exists (from kpi.version);
-"""
 
 
 @dataclass(frozen=True)
@@ -184,10 +177,9 @@ class Warehouse:
         shutil.rmtree(_spill(self.path), ignore_errors=True)
         # A text with an offset is read by way of the session's zone.
         self.connection.execute("set TimeZone = 'UTC'")
-        self.connection.execute(_SCHEMA)
+        lay_out(self.connection)
         self._drop_incoming()
-        fact_tables.create_canonical(self.connection)
-        if any(report.outcome == "running" for report in self._book.last()):
+        if self._book.is_running():
             with self._transaction():
                 self._book.fail_running()
 

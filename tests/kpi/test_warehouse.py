@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,22 @@ def test_every_canonical_table_is_there_before_any_source_is(desk: Desk):
     there = {table: [row[0] for row in desk.ask(f"describe main.{table}")] for table in TABLES}
 
     assert all(list(TABLES[table].columns) == there[table][:-6] for table in TABLES)
+
+
+def test_a_working_database_gets_the_columns_that_a_canonical_table_got_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "warehouse.duckdb"
+    with Warehouse(path) as warehouse:
+        Desk(warehouse).land([{"response_id": "r1", "score": "9"}], into="surveys", key=())
+    surveys = TABLES["surveys"]
+    wider = replace(surveys, columns={**surveys.columns, "asked_by": "VARCHAR"})
+    monkeypatch.setitem(TABLES, "surveys", wider)
+
+    with Warehouse(path) as warehouse:
+        there = Desk(warehouse).things("response_id, score, asked_by, _id", table="surveys")
+
+    assert there == [("r1", 9, None, "r1")]
 
 
 def test_a_view_shows_where_each_row_comes_from(desk: Desk):

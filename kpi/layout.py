@@ -1,0 +1,47 @@
+"""Makes the tables of a working database, and remembers what it made them from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+
+import duckdb
+
+from connectors.tables import TABLES
+from kpi import deliveries, fact_tables, run_book
+
+_REMEMBERED = """
+create schema if not exists kpi;
+create table if not exists kpi.layout (made_from varchar);
+"""
+_SCHEMA = f"""
+create schema if not exists facts;
+{run_book.TABLES}
+{deliveries.TABLE}
+create table if not exists kpi.version (version bigint);
+insert into kpi.version select 0 where not exists (from kpi.version);
+"""
+
+
+def lay_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes what is lacking, all or nothing; looks at no table where nothing can be lacking.
+
+    To look at every table takes longer than to open the database.
+    """
+    told = f"{_SCHEMA} {fact_tables.SYSTEM} {TABLES}"
+    made_from = hashlib.sha256(told.encode()).hexdigest()
+    connection.execute(_REMEMBERED)
+    if connection.execute("from kpi.layout").fetchall() == [(made_from,)]:
+        return
+    connection.execute("begin")
+    try:
+        connection.execute(_SCHEMA)
+        fact_tables.create_canonical(connection)
+        connection.execute("delete from kpi.layout")
+        connection.execute("insert into kpi.layout values (?)", (made_from,))
+        connection.execute("commit")
+    except BaseException:
+        # A commit that fails, on a full disk, has rolled back by itself.
+        with contextlib.suppress(duckdb.TransactionException):
+            connection.execute("rollback")
+        raise
