@@ -133,9 +133,7 @@ def _fresh_day(report: TableReport, calendar: Calendar) -> dt.date | None:
 
 
 _COLUMNS = """
-select table_name, column_name, data_type from duckdb_columns()
-where schema_name = 'main' and table_name in (select name from kpi.tables)
-order by table_name, column_index
+select table_name, column_name, data_type from kpi.columns order by table_name, column_index
 """
 
 _REPORTS = """
