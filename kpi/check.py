@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from functools import lru_cache
 from pathlib import Path
 
 from kpi import sources as declared
@@ -72,17 +71,7 @@ def _misfits(vocabulary: Vocabulary, edition: Edition | None) -> list[Problem]:
 
 def read_vocabulary(home: Path) -> Vocabulary:
     """The vocabulary that stands in the file; raises Refused with every mistake in it."""
-    text = vocabulary_text(home)
-    edition = _edition(home, with_vocabulary=False)
-    if edition is not None and edition.vocabulary_text == text:
-        return edition.vocabulary
-    return _loaded(text)
-
-
-@lru_cache(maxsize=1)
-def _loaded(text: str) -> Vocabulary:
-    # Whoever checks a file asks its known answers next.
-    return load_vocabulary(text, VOCABULARY)
+    return load_vocabulary(vocabulary_text(home), VOCABULARY)
 
 
 def current_edition(home: Path) -> Edition | None:

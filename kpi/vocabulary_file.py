@@ -51,7 +51,15 @@ class VocabularyRefused(Refused):
 
 
 def load_vocabulary(text: str, name: str = "metrics.yaml") -> Vocabulary:
-    """The checked vocabulary; raises VocabularyRefused with every mistake of the text at once."""
+    """The checked vocabulary; raises VocabularyRefused with every mistake of the text at once.
+
+    A text is read once: a check, a refresh and the screens ask for the same one again and again.
+    """
+    return _loaded(text, name)
+
+
+@lru_cache(maxsize=4)
+def _loaded(text: str, name: str) -> Vocabulary:
     document = read_yaml(text, name)
     vocabulary = _Reader(document).read() if document.value is not None else None
     if vocabulary is None and not document.problems:

@@ -124,6 +124,15 @@ def test_without_a_calendar_days_are_utc_and_weeks_begin_on_monday() -> None:
     assert load_vocabulary(text).calendar == Calendar("UTC", 0, 1)
 
 
+def test_a_text_is_read_once_and_another_one_anew() -> None:
+    first = load_vocabulary(GOOD)
+    other = load_vocabulary(changed("currency: USD", "currency: CHF"))
+    again = load_vocabulary(GOOD)
+
+    assert again is first
+    assert (first.currency, other.currency) == ("USD", "CHF")
+
+
 def test_every_key_of_a_metric_is_read(vocabulary: Vocabulary) -> None:
     metric = vocabulary.metrics["opened"]
 
