@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from tests.programs import program
@@ -41,11 +42,15 @@ class GitRepository:
         )
         return done.stdout.decode(errors="replace").strip()
 
+    @cached_property
+    def _no_files(self) -> str:
+        """The name of the tree that every commit has."""
+        return self.git("mktree")
+
     def commit(self, title: str, at: int, *parents: str) -> str:
         """Makes a commit and gives its name; the branch main then ends with it."""
-        tree = self.git("mktree")
         after = [part for parent in parents for part in ("-p", parent)]
-        name = self.git("commit-tree", tree, *after, at=at, asks=title)
+        name = self.git("commit-tree", self._no_files, *after, at=at, asks=title)
         self.git("update-ref", "refs/heads/main", name)
         return name
 
@@ -58,7 +63,7 @@ class GitRepository:
 
     def raw_commit(self, dated: str, title: bytes = b"odd", *more: str) -> str:
         """A commit as git itself would not write it: any date, and more lines in its head."""
-        lines = [f"tree {self.git('mktree')}"]
+        lines = [f"tree {self._no_files}"]
         lines += [f"{role} Odd <odd@example.org> {dated}" for role in ("author", "committer")]
         text = "\n".join([*lines, *more]).encode() + b"\n\n" + title
         return self.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", asks=text)

@@ -12,8 +12,9 @@ import pyarrow as pa
 from connectors.contract import Batch, Column, Shape
 from kpi.editions import Edition, open_edition
 from kpi.imprint import Declaration, Declarations
-from kpi.publishing import publish
+from kpi.publishing import publish_open
 from kpi.warehouse import Warehouse
+from tests.working_database import working_database
 
 DAY = dt.timedelta(days=1)
 
@@ -26,11 +27,15 @@ class Home:
         self.vocabulary = vocabulary
         self.sample = sample
         self.sources: dict[str, Declaration] = {}
+        self._opened: Warehouse | None = None
         (folder / "metrics.yaml").write_text(vocabulary)
 
-    @property
-    def warehouse(self) -> Path:
-        return self.folder / "data" / "warehouse.duckdb"
+    def warehouse(self) -> Warehouse:
+        """The working database, opened once for all that lands before an edition is published."""
+        if self._opened is None:
+            path = self.folder / "data" / "warehouse.duckdb"
+            self._opened = Warehouse(path if path.exists() else working_database(path))
+        return self._opened
 
     def declare(
         self,
@@ -58,19 +63,21 @@ class Home:
         shape = Shape(columns, key, mode="upsert" if key else "append")
         if source not in self.sources:
             self.declare(source, into)
-        with Warehouse(self.warehouse) as warehouse:
-            run = warehouse.begin(source, at)
-            warehouse.land(run, source, Batch(into, table, shape, f"{source}.csv", state={}))
-            warehouse.finish(run, error=None, advice=None, finished_at=at, as_of=as_of)
+        warehouse = self.warehouse()
+        run = warehouse.begin(source, at)
+        warehouse.land(run, source, Batch(into, table, shape, f"{source}.csv", state={}))
+        warehouse.finish(run, error=None, advice=None, finished_at=at, as_of=as_of)
 
     def fail(self, source: str, error: str, advice: str, *, at: dt.datetime) -> None:
         """One run of one source that failed."""
-        with Warehouse(self.warehouse) as warehouse:
-            run = warehouse.begin(source, at)
-            warehouse.finish(run, error=error, advice=advice, finished_at=at, as_of=None)
+        warehouse = self.warehouse()
+        run = warehouse.begin(source, at)
+        warehouse.finish(run, error=error, advice=advice, finished_at=at, as_of=None)
 
     def publish(self, now: dt.datetime) -> Edition:
         """Publishes what has landed and opens it."""
         declarations = Declarations(self.sample, tuple(self.sources.values()))
-        publish(self.folder, self.warehouse, self.vocabulary, declarations, now)
+        with self.warehouse() as warehouse:
+            self._opened = None
+            publish_open(self.folder, warehouse, self.vocabulary, declarations, now)
         return open_edition(self.folder)

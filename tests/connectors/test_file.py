@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import gzip
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from connectors import file
 from connectors.contract import Context, SourceError
 from kpi.warehouse import Landed, Warehouse
 from tests.peer import Answer, serving
+from tests.working_database import working_database
 
 NOW = dt.datetime(2026, 3, 10, 12)
 FORMATS = ["%d-%m-%Y %H:%M", "%d/%m/%Y %H:%M"]
@@ -32,9 +34,10 @@ FORMATS = ["%d-%m-%Y %H:%M", "%d/%m/%Y %H:%M"]
 class Inbox:
     """A home folder, and one source that reads it into a real working database."""
 
-    def __init__(self, home: Path, warehouse: Warehouse) -> None:
+    def __init__(self, home: Path, warehouse: Warehouse, source: str = "answers") -> None:
         self.home = home
         self.warehouse = warehouse
+        self.source = source
 
     def write(self, name: str, content: str | bytes, encoding: str = "utf-8") -> Path:
         path = self.home / name
@@ -46,10 +49,10 @@ class Inbox:
         """One run, and what became of its rows."""
         options = file.Options(connector="file", **keys)
         context = Context(self.home, NOW)
-        run = self.warehouse.begin("answers", NOW)
+        run = self.warehouse.begin(self.source, NOW)
         landed = [
-            self.warehouse.land(run, "answers", batch)
-            for batch in file.pull(options, self.warehouse.state("answers"), context)
+            self.warehouse.land(run, self.source, batch)
+            for batch in file.pull(options, self.warehouse.state(self.source), context)
         ]
         self.warehouse.finish(run, error=None, advice=None, finished_at=NOW, as_of=None)
         counts = [
@@ -58,9 +61,9 @@ class Inbox:
         ]
         return Landed(*counts, drift=tuple(what for one in landed for what in one.drift))
 
-    def rows(self, columns: str = "id, name") -> list[tuple[Any, ...]]:
+    def rows(self, columns: str = "id, name", table: str = "answers") -> list[tuple[Any, ...]]:
         return self.warehouse.connection.execute(
-            f"select {columns} from main.answers order by all"
+            f"select {columns} from main.{table} order by all"
         ).fetchall()
 
     def rejects(self) -> list[tuple[int | None, str]]:
@@ -76,7 +79,7 @@ class Inbox:
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    with Warehouse(tmp_path / "data" / "warehouse.duckdb") as warehouse:
+    with Warehouse(working_database(tmp_path / "data" / "warehouse.duckdb")) as warehouse:
         yield Inbox(tmp_path, warehouse)
 
 
@@ -397,7 +400,15 @@ def test_a_file_of_which_no_row_can_be_read_is_refused_with_the_first_reason(inb
     assert "(people.csv, line 2): id is not a whole number: “x”" in refusal
 
 
+NUMBERS = itertools.count()
 FIELDS = st.text(st.sampled_from("ab1 ,;\t\"'\n\\#é😀"), max_size=6).map(str.strip)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A working database in which every example has a source and a table of its own."""
+    with Warehouse(tmp_path_factory.mktemp("shared") / "warehouse.duckdb") as warehouse:
+        yield warehouse
 
 
 @settings(max_examples=40)
@@ -407,6 +418,7 @@ FIELDS = st.text(st.sampled_from("ab1 ,;\t\"'\n\\#é😀"), max_size=6).map(str.
     broken=st.sampled_from(["\n", "\r\n"]),
 )
 def test_whatever_is_written_by_the_rules_is_read_alike(
+    shared: Warehouse,
     tmp_path_factory: pytest.TempPathFactory,
     table: list[tuple[str, str, str]],
     delimiter: str,
@@ -416,11 +428,11 @@ def test_whatever_is_written_by_the_rules_is_read_alike(
     with (home / "t.csv").open("w", newline="", encoding="utf-8") as writing:
         writer = csv.writer(writing, delimiter=delimiter, lineterminator=broken)
         writer.writerows([("first", "second", "third"), *table])
-    with Warehouse(home / "data" / "warehouse.duckdb") as warehouse:
-        read = Inbox(home, warehouse)
-        read.pull(path="t.csv", into="answers", delimiter=delimiter)
+    own = f"t{next(NUMBERS)}"
+    read = Inbox(home, shared, source=own)
+    read.pull(path="t.csv", into=own, delimiter=delimiter)
 
-        found = read.rows("first, second, third")
+    found = read.rows("first, second, third", table=own)
 
     expected = [tuple(field or None for field in row) for row in table if any(row)]
     assert Counter(found) == Counter(expected)

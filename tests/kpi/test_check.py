@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -437,6 +438,21 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    published = Home(folder, VOCABULARY)
+    published.bring("answers", "surveys", [answer(1)], at=NOON)
+    published.publish(NOON)
+    return folder
+
+
+@pytest.fixture
+def answered(home: Path, first_edition: Path) -> Path:
+    """A home folder with an edition of one answer, whose files a test may change."""
+    return shutil.copytree(first_edition, home, dirs_exist_ok=True)
+
+
 def test_before_the_first_edition_only_the_files_are_checked(home: Path) -> None:
     problems, notes = check_home(home)
 
@@ -487,15 +503,12 @@ def test_a_byte_order_mark_is_no_mistake(home: Path) -> None:
         vocabulary_text(home / "else")
 
 
-def test_the_file_is_checked_against_the_facts_of_the_current_edition(home: Path) -> None:
-    published = Home(home, VOCABULARY)
-    published.bring("answers", "surveys", [answer(1)], at=NOON)
-    published.publish(NOON)
+def test_the_file_is_checked_against_the_facts_of_the_current_edition(answered: Path) -> None:
     unfilled = "tables:\n  orders: {row: one order, time: ordered_at}\n"
     text = VOCABULARY.replace("count(*)", "count(scoer)").replace("tables:\n", unfilled)
-    (home / "metrics.yaml").write_text(text)
+    (answered / "metrics.yaml").write_text(text)
 
-    problems, notes = check_home(home)
+    problems, notes = check_home(answered)
 
     assert [str(problem) for problem in problems] == [
         f"metrics.yaml:{place(text, 'scoer')}: 'surveys' has no column 'scoer'."
@@ -511,18 +524,17 @@ def test_the_file_is_checked_against_the_facts_of_the_current_edition(home: Path
         ("services", 0),
     ],
 )
-def test_a_lookup_table_that_no_source_fills_is_told(home: Path, into: str, problems: int) -> None:
-    published = Home(home, VOCABULARY)
-    published.bring("answers", "surveys", [answer(1)], at=NOON)
-    published.publish(NOON)
+def test_a_lookup_table_that_no_source_fills_is_told(
+    answered: Path, into: str, problems: int
+) -> None:
     team = "\n  team: {label: Team, definition: Who runs it.}\ntables:"
     text = VOCABULARY.replace("\ntables:", team)
     lookup = "by: [region], lookup: {services: {on: region, by: [team]}}}"
     text = text.replace("by: [region]}", lookup)
     entry = {"connector": "file", "path": "teams.csv", "into": into}
-    write_home(home, {"teams": entry}, text)
+    write_home(answered, {"teams": entry}, text)
 
-    found, notes = check_home(home)
+    found, notes = check_home(answered)
 
     said = "no source fills a table 'services'. Did you mean 'sevices'?"
     at = place(text, "services")
@@ -530,14 +542,11 @@ def test_a_lookup_table_that_no_source_fills_is_told(home: Path, into: str, prob
     assert notes[1:] == ["No source has filled services yet; not checked."]
 
 
-def test_mistakes_in_the_facts_and_in_the_sources_are_told_together(home: Path) -> None:
-    published = Home(home, VOCABULARY)
-    published.bring("answers", "surveys", [answer(1)], at=NOON)
-    published.publish(NOON)
-    (home / "metrics.yaml").write_text(VOCABULARY.replace("count(*)", "count(scoer)"))
-    (home / "sources.yaml").write_text("version: 1\nsources: {}\nsampel: true\n")
+def test_mistakes_in_the_facts_and_in_the_sources_are_told_together(answered: Path) -> None:
+    (answered / "metrics.yaml").write_text(VOCABULARY.replace("count(*)", "count(scoer)"))
+    (answered / "sources.yaml").write_text("version: 1\nsources: {}\nsampel: true\n")
 
-    problems, _ = check_home(home)
+    problems, _ = check_home(answered)
 
     assert [problem.file for problem in problems] == ["metrics.yaml", "sources.yaml"]
 
@@ -557,30 +566,24 @@ def test_mistakes_in_the_facts_and_in_the_sources_are_told_together(home: Path) 
     ],
 )
 def test_one_look_tells_a_mistaken_key_and_the_misspelt_column_beside_it(
-    home: Path, old: str, new: str, words: tuple[str, ...]
+    answered: Path, old: str, new: str, words: tuple[str, ...]
 ) -> None:
-    published = Home(home, VOCABULARY)
-    published.bring("answers", "surveys", [answer(1)], at=NOON)
-    published.publish(NOON)
     text = VOCABULARY.replace("count(*)", "count(scoer)")
     assert text.count(old) == 1
     text = text.replace(old, new)
-    (home / "metrics.yaml").write_text(text)
+    (answered / "metrics.yaml").write_text(text)
 
-    problems, _ = check_home(home)
+    problems, _ = check_home(answered)
 
     expected = sorted(place(text, word) for word in (*words, "scoer"))
     assert sorted(f"{p.place.line}:{p.place.column}" for p in problems) == expected
 
 
-def test_a_misspelt_function_does_not_hide_the_misspelt_column_in_it(home: Path) -> None:
-    published = Home(home, VOCABULARY)
-    published.bring("answers", "surveys", [answer(1)], at=NOON)
-    published.publish(NOON)
+def test_a_misspelt_function_does_not_hide_the_misspelt_column_in_it(answered: Path) -> None:
     text = VOCABULARY.replace("count(*)", "summ(scoer) / count_if(regoin = 'EMEA')")
-    (home / "metrics.yaml").write_text(text)
+    (answered / "metrics.yaml").write_text(text)
 
-    problems, _ = check_home(home)
+    problems, _ = check_home(answered)
 
     assert [problem.what for problem in problems] == [
         "there is no function 'summ'.",

@@ -26,13 +26,14 @@ from kpi.periods import Calendar, days
 from kpi.questions import QuestionRefused
 from kpi.warehouse import Warehouse
 from tests.kpi.homes import NOON, VOCABULARY, answer
+from tests.working_database import working_database
 
 HOUR = dt.timedelta(hours=1)
 ANSWERS = Declaration("answers", "file", "File", ("surveys",), HOUR)
 DECLARED = Declarations(False, (ANSWERS,))
 
 
-def working_database(home: Path) -> Path:
+def warehouse_of(home: Path) -> Path:
     return home / "data" / "warehouse.duckdb"
 
 
@@ -46,7 +47,8 @@ def bring(
     error: str | None = None,
 ) -> None:
     """One run of one source that lands these rows."""
-    with Warehouse(working_database(home)) as warehouse:
+    path = warehouse_of(home)
+    with Warehouse(path if path.exists() else working_database(path)) as warehouse:
         run = warehouse.begin(source, at)
         if rows:
             columns = {name: [row[name] for row in rows] for name in rows[0]}
@@ -62,7 +64,7 @@ def publish(
     declared: Declarations = DECLARED,
     now: dt.datetime = NOON,
 ) -> editions.Pointer:
-    return publishing.publish(home, working_database(home), text, declared, now)
+    return publishing.publish(home, warehouse_of(home), text, declared, now)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,12 @@ def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bring(made, [answer(1), answer(2)])
     publish(made)
     return made
+
+
+@pytest.fixture(scope="module")
+def opened(first_edition: Path) -> Edition:
+    """An edition that holds two answers; tests only read it."""
+    return editions.open_edition(first_edition)
 
 
 @pytest.fixture
@@ -95,18 +103,25 @@ def test_before_the_first_edition_the_reader_is_told_what_to_do(tmp_path: Path) 
 
 
 def test_an_edition_holds_the_facts_and_the_definitions_they_were_published_with(
-    home: Path,
+    opened: Edition,
 ) -> None:
-    edition = editions.open_edition(home)
-
-    assert count(edition) == 2
-    assert (edition.number, edition.published_at, edition.sample) == (1, NOON, False)
-    assert edition.vocabulary.text == VOCABULARY
-    assert "score" in edition.facts["surveys"].columns
+    assert count(opened) == 2
+    assert (opened.number, opened.published_at, opened.sample) == (1, NOON, False)
+    assert opened.vocabulary.text == VOCABULARY
+    assert "score" in opened.facts["surveys"].columns
 
 
-def test_a_frame_has_the_rows_of_its_statement(home: Path) -> None:
-    frame = editions.open_edition(home).frame(
+def test_an_edition_knows_the_columns_of_its_tables_as_the_database_does(opened: Edition) -> None:
+    described = {
+        table: {row[0]: row[1] for row in opened.query(f"describe main.{table}")}
+        for table in opened.tables
+    }
+
+    assert opened.columns == described
+
+
+def test_a_frame_has_the_rows_of_its_statement(opened: Edition) -> None:
+    frame = opened.frame(
         "select response_id from surveys where region = $region order by all", {"region": "EMEA"}
     )
 
@@ -118,7 +133,7 @@ def test_publishing_leaves_one_whole_file_without_a_log(home: Path) -> None:
 
     assert pointer is not None
     assert files(home) == sorted(["CURRENT", pointer.file])
-    assert not working_database(home).with_name("warehouse.duckdb.wal").exists()
+    assert not warehouse_of(home).with_name("warehouse.duckdb.wal").exists()
 
 
 def test_the_last_three_editions_stay(home: Path) -> None:
@@ -268,12 +283,10 @@ def test_an_edition_of_another_version_says_how_to_renew_it(home: Path) -> None:
     ],
 )
 def test_a_question_reaches_no_file_no_network_no_setting_and_changes_nothing(
-    home: Path, statement: str
+    opened: Edition, statement: str
 ) -> None:
-    edition = editions.open_edition(home)
-
     with pytest.raises((QuestionRefused, editions.DatabaseError)):
-        edition.query(statement)
+        opened.query(statement)
 
 
 def test_a_question_that_takes_too_long_is_stopped(
@@ -287,9 +300,9 @@ def test_a_question_that_takes_too_long_is_stopped(
     assert count(edition) == 2
 
 
-def test_a_question_that_the_database_refuses_is_refused_in_one_line(home: Path) -> None:
+def test_a_question_that_the_database_refuses_is_refused_in_one_line(opened: Edition) -> None:
     with pytest.raises(QuestionRefused) as refused:
-        editions.open_edition(home).query("select * from surveys where score = 'high'")
+        opened.query("select * from surveys where score = 'high'")
 
     assert "high" in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -309,9 +322,14 @@ def test_instants_are_utc_whatever_the_machine_says(
     assert zone == [("UTC",)]
 
 
-def test_readers_notice_nothing_while_editions_are_swapped(home: Path) -> None:
+@pytest.mark.parametrize(
+    ("readers", "swaps"), [(2, 2), pytest.param(8, 10, marks=pytest.mark.slow)]
+)
+def test_readers_notice_nothing_while_editions_are_swapped(
+    home: Path, readers: int, swaps: int
+) -> None:
     done = threading.Event()
-    seen: list[list[tuple[int, int]]] = [[] for _ in range(8)]
+    seen: list[list[tuple[int, int]]] = [[] for _ in range(readers)]
     wrong: list[BaseException] = []
 
     def read(mine: list[tuple[int, int]]) -> None:
@@ -323,15 +341,15 @@ def test_readers_notice_nothing_while_editions_are_swapped(home: Path) -> None:
         except BaseException as error:
             wrong.append(error)
 
-    readers = [threading.Thread(target=read, args=(mine,)) for mine in seen]
-    for reader in readers:
-        reader.start()
-    for number in range(3, 13):
+    threads = [threading.Thread(target=read, args=(mine,)) for mine in seen]
+    for thread in threads:
+        thread.start()
+    for number in range(3, 3 + swaps):
         bring(home, [answer(number)])
         publish(home)
     done.set()
-    for reader in readers:
-        reader.join()
+    for thread in threads:
+        thread.join()
 
     assert wrong == []
     # Edition n holds n + 1 answers: never a mixture.

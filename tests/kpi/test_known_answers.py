@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -133,18 +134,30 @@ def with_test(equals: float, vocabulary: str = VOCABULARY) -> str:
     return f"{vocabulary}    test: {{period: 2026-03, equals: {equals}}}\n"
 
 
+def stand_in(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+
+
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connectors that do as tests say."""
-    monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+    stand_in(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    write_home(folder, {"tool": {"steps": [{"rows": [answer(1), answer(2)]}]}}, with_test(2))
+    with pytest.MonkeyPatch.context() as patched:
+        stand_in(patched)
+        assert refresh(folder, voice=Heard(), now=Clock()).exit_code == 0
+    return folder
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home folder with an edition of two answers."""
-    write_home(tmp_path, {"tool": {"steps": [{"rows": [answer(1), answer(2)]}]}}, with_test(2))
-    assert refresh(tmp_path, voice=Heard(), now=Clock()).exit_code == 0
-    return tmp_path
+def home(tmp_path: Path, first_edition: Path) -> Path:
+    """A home folder with an edition of two answers, which a test may change."""
+    return shutil.copytree(first_edition, tmp_path, dirs_exist_ok=True)
 
 
 def number(home: Path) -> int:

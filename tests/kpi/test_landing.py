@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -16,6 +17,12 @@ from connectors.contract import Column, Shape, SourceError
 from kpi.landing import plan, type_name
 
 
+@lru_cache(maxsize=1)
+def database() -> duckdb.DuckDBPyConnection:
+    """One for all tests: opening another takes longer than reading a few texts."""
+    return duckdb.connect()
+
+
 def land(
     raw: pa.Table,
     *columns: Column,
@@ -24,7 +31,7 @@ def land(
     **shape: Any,
 ) -> list[tuple[Any, ...]]:
     """The typed rows with their reason behind them."""
-    with duckdb.connect() as connection:
+    with database().cursor() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.register("raw", raw)
         types = dict(row[:2] for row in connection.execute("describe select * from raw").fetchall())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,26 @@ def run(tmp_path: Path, heard: Heard, clock: Clock) -> Run:
     return run
 
 
+ONE_ANSWER: dict[str, dict[str, Any]] = {"answers": {"steps": [{"rows": [answer(1)]}]}}
+
+
+@pytest.fixture(scope="module")
+def refreshed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = write_home(tmp_path_factory.mktemp("refreshed"), ONE_ANSWER)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+        assert refresh(home, voice=Heard(), now=Clock(), env={}).exit_code == 0
+    return home
+
+
+@pytest.fixture
+def refreshed(tmp_path: Path, refreshed_once: Path) -> Path:
+    """The home folder that `run` refreshes, after a first refresh brought one answer."""
+    return shutil.copytree(refreshed_once, tmp_path, dirs_exist_ok=True)
+
+
 def edition(home: Path) -> Edition:
-    return editions.open_edition(home)
+    return editions.latest(home)
 
 
 def report(home: Path, source: str) -> SourceReport:
@@ -300,77 +319,67 @@ def test_a_source_that_failed_is_due_at_once(tmp_path: Path, run: Run, clock: Cl
     assert [delivery.source for delivery in run(due=True).deliveries] == ["hourly"]
 
 
-def test_full_starts_a_source_over(tmp_path: Path, run: Run) -> None:
-    write_home(tmp_path, {"answers": {"steps": [{"rows": [answer(1)]}]}})
+def test_full_starts_a_source_over(refreshed: Path, run: Run) -> None:
     states = []
 
-    for full in (False, False, True):
+    for full in (False, True):
         run(full=full)
-        with Warehouse(tmp_path / "data" / "warehouse.duckdb") as warehouse:
+        with Warehouse(refreshed / "data" / "warehouse.duckdb") as warehouse:
             states.append(warehouse.state("answers"))
 
-    assert [state["pulls"] for state in states] == [1, 2, 1]
-    assert [state["full"] for state in states] == [False, False, True]
+    assert [state["pulls"] for state in states] == [2, 1]
+    assert [state["full"] for state in states] == [False, True]
 
 
 def test_without_a_pull_nothing_is_published_that_is_already(
-    tmp_path: Path, run: Run, heard: Heard
+    refreshed: Path, run: Run, heard: Heard
 ) -> None:
-    write_home(tmp_path, {"answers": {"steps": [{"rows": [answer(1)]}]}})
-    run()
-
     outcome = run(no_pull=True)
 
     assert (outcome.exit_code, outcome.published) == (0, None)
-    assert heard.lines[-1] == "Nothing to publish: the edition holds all of it."
-    assert edition(tmp_path).number == 1
+    assert heard.lines == ["Nothing to publish: the edition holds all of it."]
+    assert edition(refreshed).number == 1
 
 
 @pytest.mark.parametrize("change", ["vocabulary", "every", "sample", "lost file", "lost pointer"])
 def test_whatever_the_edition_lacks_is_published_without_a_pull(
-    tmp_path: Path, run: Run, change: str
+    refreshed: Path, run: Run, change: str
 ) -> None:
-    sources: dict[str, dict[str, Any]] = {"answers": {"steps": [{"rows": [answer(1)]}]}}
-    write_home(tmp_path, sources)
-    run()
     if change == "vocabulary":
-        write_home(tmp_path, sources, VOCABULARY.replace("label: Answers", "label: Replies"))
+        write_home(refreshed, ONE_ANSWER, VOCABULARY.replace("label: Answers", "label: Replies"))
     elif change == "every":
-        write_home(tmp_path, {"answers": {"every": "1 day", "steps": []}})
+        write_home(refreshed, {"answers": {"every": "1 day", "steps": []}})
     elif change == "sample":
-        write_home(tmp_path, sources, sample=True)
+        write_home(refreshed, ONE_ANSWER, sample=True)
     elif change == "lost file":
-        edition(tmp_path).path.unlink()
+        edition(refreshed).path.unlink()
     else:
-        editions.pointer_file(tmp_path).write_text("")
+        editions.pointer_file(refreshed).write_text("")
 
     run(no_pull=True)
 
-    assert edition(tmp_path).number == 2
-    assert scores(tmp_path) == {"r1": 9}
+    assert edition(refreshed).number == 2
+    assert scores(refreshed) == {"r1": 9}
 
 
-def test_what_a_killed_refresh_committed_is_published_by_the_next(tmp_path: Path, run: Run) -> None:
-    write_home(tmp_path, {"answers": {"steps": []}})
-    run()
-    with Warehouse(tmp_path / "data" / "warehouse.duckdb") as warehouse:
+def test_what_a_killed_refresh_committed_is_published_by_the_next(
+    refreshed: Path, run: Run
+) -> None:
+    with Warehouse(refreshed / "data" / "warehouse.duckdb") as warehouse:
         warehouse.begin("answers", NOON)
 
     run(no_pull=True)
 
-    assert edition(tmp_path).number == 2
-    assert report(tmp_path, "answers").last_outcome == "failed"
+    assert edition(refreshed).number == 2
+    assert report(refreshed, "answers").last_outcome == "failed"
 
 
 def test_mistakes_in_both_files_are_shown_and_the_edition_stays(
-    tmp_path: Path, run: Run, heard: Heard
+    refreshed: Path, run: Run, heard: Heard
 ) -> None:
-    write_home(tmp_path, {"answers": {"steps": [{"rows": [answer(1)]}]}})
-    run()
-    before = editions.current(tmp_path)
+    before = editions.current(refreshed)
     broken = VOCABULARY.replace("good: up", "good: upwards").replace("side: business", "side: b")
-    write_home(tmp_path, {"answers": {"scirpt": "x", "steps": [{"rows": [answer(2)]}]}}, broken)
-    heard.lines.clear()
+    write_home(refreshed, {"answers": {"scirpt": "x", "steps": [{"rows": [answer(2)]}]}}, broken)
 
     outcome = run()
 
@@ -380,25 +389,22 @@ def test_mistakes_in_both_files_are_shown_and_the_edition_stays(
         "metrics.yaml",
         "sources.yaml",
     ]
-    assert editions.current(tmp_path) == before
-    assert scores(tmp_path) == {"r1": 9}
+    assert editions.current(refreshed) == before
+    assert scores(refreshed) == {"r1": 9}
 
 
 def test_a_column_that_the_facts_do_not_have_keeps_the_edition_from_being_published(
-    tmp_path: Path, run: Run, heard: Heard
+    refreshed: Path, run: Run, heard: Heard
 ) -> None:
-    write_home(tmp_path, {"answers": {"steps": [{"rows": [answer(1)]}]}})
-    run()
-    before = editions.current(tmp_path)
+    before = editions.current(refreshed)
     asked = VOCABULARY.replace("count(*) from surveys", "avg(scor) from surveys")
-    write_home(tmp_path, {"answers": {"steps": [{"rows": [answer(1)]}]}}, asked)
-    heard.lines.clear()
+    write_home(refreshed, ONE_ANSWER, asked)
 
     outcome = run(no_pull=True)
 
     assert outcome.exit_code == 2
     assert "metrics.yaml:16:16: 'surveys' has no column 'scor'. Did you mean 'score'?" in heard.text
-    assert editions.current(tmp_path) == before
+    assert editions.current(refreshed) == before
 
 
 def test_a_home_without_its_files_is_wrong_configuration(

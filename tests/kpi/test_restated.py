@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from tests.kpi.asking import day
 from tests.kpi.memory import vocabulary_text
+from tests.working_database import working_database
 
 NOON = dt.datetime(2026, 3, 10, 12)
 DAY = dt.timedelta(days=1)
@@ -49,8 +51,15 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.warehouse = folder / "data" / "warehouse.duckdb"
         self.at = NOON
+        self._opened: Warehouse | None = None
+
+    def warehouse(self) -> Warehouse:
+        """The working database, opened once for a delivery and the edition that follows it."""
+        if self._opened is None:
+            path = self.folder / "data" / "warehouse.duckdb"
+            self._opened = Warehouse(path if path.exists() else working_database(path))
+        return self._opened
 
     def deliver(self, rows: Rows, as_of: dt.datetime | None = None) -> None:
         table = pa.table(
@@ -65,33 +74,43 @@ class Shop:
             key=("id",),
             mode="replace",
         )
-        with Warehouse(self.warehouse) as warehouse:
-            run = warehouse.begin("till", self.at)
-            warehouse.land(run, "till", Batch("sales", table, shape, "test", state={}))
-            finished = as_of or self.at
-            warehouse.finish(run, error=None, advice=None, finished_at=self.at, as_of=finished)
+        warehouse = self.warehouse()
+        run = warehouse.begin("till", self.at)
+        warehouse.land(run, "till", Batch("sales", table, shape, "test", state={}))
+        finished = as_of or self.at
+        warehouse.finish(run, error=None, advice=None, finished_at=self.at, as_of=finished)
 
     def publish(self, vocabulary: str | None = None) -> Edition:
         """Publishes an hour after the time before."""
         self.at += dt.timedelta(hours=1)
         till = Declaration("till", "file", "File", ("sales",), DAY)
         vocabulary = vocabulary or text()
-        publishing.publish(
-            self.folder, self.warehouse, vocabulary, Declarations(False, (till,)), self.at
-        )
-        return editions.open_edition(self.folder)
+        with self.warehouse() as warehouse:
+            self._opened = None
+            publishing.publish_open(
+                self.folder, warehouse, vocabulary, Declarations(False, (till,)), self.at
+            )
+        return editions.latest(self.folder)
 
     def kpi(self, *words: str) -> Any:
         return CliRunner().invoke(app, ["--home", str(self.folder), *words])
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    """A shop whose first edition tells of January and February."""
-    made = Shop(tmp_path)
+@pytest.fixture(scope="module")
+def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    made = Shop(tmp_path_factory.mktemp("first"))
     made.deliver(JANUARY)
     made.publish()
     return made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, first_edition: Shop) -> Shop:
+    """A shop whose first edition tells of January and February."""
+    shutil.copytree(first_edition.folder, tmp_path, dirs_exist_ok=True)
+    copied = Shop(tmp_path)
+    copied.at = first_edition.at
+    return copied
 
 
 def found(edition: Edition, grain: str = "month", metric: str = "sold") -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 from connectors.contract import Batch, Column, Scan, Shape, SourceError
 from connectors.tables import TABLES
 from kpi.warehouse import Landed, Warehouse
+from tests.working_database import working_database
 
 NOON = dt.datetime(2026, 3, 10, 12)
 DAY = dt.timedelta(days=1)
@@ -66,7 +67,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+    with Warehouse(working_database(tmp_path / "warehouse.duckdb")) as warehouse:
         yield Desk(warehouse)
 
 
@@ -75,8 +76,10 @@ def rows(**values: Any) -> list[dict[str, Any]]:
     return [{"id": name, "n": n} for name, n in values.items()]
 
 
-def test_every_canonical_table_is_there_before_any_source_is(desk: Desk):
-    there = {table: [row[0] for row in desk.ask(f"describe main.{table}")] for table in TABLES}
+def test_every_canonical_table_is_there_before_any_source_is(tmp_path: Path):
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        ask = Desk(warehouse).ask
+        there = {table: [row[0] for row in ask(f"describe main.{table}")] for table in TABLES}
 
     assert all(list(TABLES[table].columns) == there[table][:-6] for table in TABLES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,15 +27,22 @@ class Ended(Exception):
     """The story is told."""
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    published = Home(tmp_path, TEXT)
+@pytest.fixture(scope="module")
+def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    published = Home(folder, TEXT)
     february = [answer(n, day=f"2026-02-{n + 1:02}") for n in range(28)]
     march = [answer(100 + n, day="2026-03-04", score="7") for n in range(3)]
     published.bring("answers", "surveys", [*february, *march], at=NOON)
     published.publish(NOON)
-    (tmp_path / "sources.yaml").write_text(SOURCES)
-    return tmp_path
+    (folder / "sources.yaml").write_text(SOURCES)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, first_edition: Path) -> Path:
+    """A home folder with an edition, whose files a test may edit."""
+    return shutil.copytree(first_edition, tmp_path, dirs_exist_ok=True)
 
 
 def told(home: Path, *edits: Callable[[], object]) -> list[list[str]]:

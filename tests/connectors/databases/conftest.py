@@ -12,6 +12,7 @@ import pytest
 from kpi.warehouse import Warehouse
 from tests.connectors.databases.shop import Refresh, Shop
 from tests.postgresql_server import PostgreSQLServer, running_postgresql
+from tests.working_database import working_database
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def sqlite(tmp_path: Path) -> Shop:
 
 @pytest.fixture
 def refresh_of(tmp_path: Path) -> Iterator[Callable[..., Refresh]]:
-    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+    with Warehouse(working_database(tmp_path / "warehouse.duckdb")) as warehouse:
 
         def make(shop: Shop, **options: Any) -> Refresh:
             return Refresh(shop, warehouse, options)
