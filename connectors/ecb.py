@@ -17,10 +17,10 @@ from connectors.contract import Batch, Column, Context, Duration, Shape, SourceE
 
 TABLES = ("fx_rates",)
 ENTRY = """\
-connector: ecb                        # the European Central Bank's reference rates, on working days
+connector: ecb
 # currencies: [USD, GBP, CHF]         # by default all that it publishes
 # start: 2024-01-01                   # by default five years back
-every: 1 day                          # they appear about 16:00 in Frankfurt
+every: 1 day                          # on working days, about 16:00 in Frankfurt
 """
 
 _YEARS_BACK = 5

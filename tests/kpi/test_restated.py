@@ -280,7 +280,9 @@ def test_what_a_table_counts_by_belongs_to_the_definition(shop: Shop) -> None:
 
 def test_new_words_change_no_definition_and_later_facts_are_the_cause(shop: Shop) -> None:
     shop.deliver({**JANUARY, "b": ("2026-01-07", 9.0)})
-    edition = shop.publish(text(sold={**SOLD, "label": "New", "target": "5 per week", "min_sample": 2}))
+    renamed = {**SOLD, "label": "New", "target": "5 per week", "min_sample": 2}
+
+    edition = shop.publish(text(sold=renamed))
 
     assert found(edition) == {"2026-01-01": (14.0, 13.0, "data")}
 
