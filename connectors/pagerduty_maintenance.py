@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors import tables
 from connectors.contract import Column, Shape
 from connectors.pagerduty_incidents import Words, moment
 from connectors.pagerduty_rows import table
@@ -26,12 +27,11 @@ _SCHEMA = pa.schema(
         ("announced", pa.bool_()),
     ]
 )
-_TYPES = {"begins_at": "TIMESTAMP", "ends_at": "TIMESTAMP", "announced": "BOOLEAN"}
 
 # All windows are read each time, so one that is no longer there has been called off.
 SHAPE = Shape(
-    tuple(Column(name, type=_TYPES.get(name, "VARCHAR")) for name in _SCHEMA.names),
-    key=("window_id", "service"),
+    tuple(map(Column, _SCHEMA.names)),
+    key=tables.TABLES[TABLE].key,
     mode="replace",
 )
 

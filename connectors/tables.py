@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FactTable:
-    """Columns with their DuckDB types; times are naive UTC, money is exact."""
+    """Columns with their DuckDB types; times are naive UTC, money is exact.
+
+    `part_of` names the table whose rows these are parts of: its key is the beginning of theirs, and
+    where such a row is gone its parts are too.
+    """
 
     row: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
+    part_of: str | None = None
 
 
 TABLES: dict[str, FactTable] = {
@@ -47,6 +52,7 @@ TABLES: dict[str, FactTable] = {
             "resolved_at": "TIMESTAMP",
         },
         key=("incident_id", "episode"),
+        part_of="incidents",
     ),
     "deployments": FactTable(
         row="one production deployment",
@@ -85,6 +91,17 @@ TABLES: dict[str, FactTable] = {
             "unknown_seconds": "DOUBLE",
         },
         key=("service", "hour"),
+    ),
+    "maintenance_windows": FactTable(
+        row="one service in one maintenance window; announced: known before it began",
+        columns={
+            "window_id": "VARCHAR",
+            "service": "VARCHAR",
+            "begins_at": "TIMESTAMP",
+            "ends_at": "TIMESTAMP",
+            "announced": "BOOLEAN",
+        },
+        key=("window_id", "service"),
     ),
     "payments": FactTable(
         row="one ledger entry",

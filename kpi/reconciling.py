@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
 from connectors.contract import Column, Present, SourceError
+from connectors.tables import TABLES
 from kpi import deliveries
 from kpi.fact_tables import columns_of, name_of
 from kpi.merging import affected, mark_deleted
@@ -84,12 +85,38 @@ class Reconciling:
             if not listed.is_known:
                 continue
             origin, fact = listed.origin, name_of(listed.origin.into)
+            self._mark_parts(listed)
             mark_deleted(self._connection, origin, f"select rowid from ({_vanished(listed)})")
             affected(
                 self._connection,
                 f"update {fact} set _deleted_at = null, _run = {origin.run}, "
                 f"_last_seen = timestamp {literal(origin.at)} "
                 f"where rowid in (select rowid from ({_restored(listed)}))",
+            )
+
+    def _mark_parts(self, listed: _Listed) -> None:
+        """What is part of a row goes with it, and comes back if it went with it.
+
+        Called before the rows themselves are marked, which then are no longer found.
+        """
+        origin, fact = listed.origin, name_of(listed.origin.into)
+        for table, declared in TABLES.items():
+            if declared.part_of != origin.into:
+                continue
+            part = name_of(table)
+            whole = " and ".join(f"p.{quoted(name)} = f.{quoted(name)}" for name in listed.key)
+            of = f"from {part} p join {fact} f on {whole} and p._source = f._source"
+            mark_deleted(
+                self._connection,
+                replace(origin, into=table),
+                f"select p.rowid {of} where p._deleted_at is null "
+                f"and f.rowid in ({_vanished(listed)})",
+            )
+            affected(
+                self._connection,
+                f"update {part} set _deleted_at = null, _run = {origin.run}, "
+                f"_last_seen = timestamp {literal(origin.at)} where rowid in (select p.rowid {of} "
+                f"where p._deleted_at = f._deleted_at and f.rowid in ({_restored(listed)}))",
             )
 
     def drop(self) -> None:

@@ -359,3 +359,57 @@ def test_any_story_of_deletions_and_deliveries_ends_in_the_systems_truth(
     truth = [(id_, part, day(at), n) for (id_, part), (at, n) in system.rows.items()]
     assert sorted(live) == sorted(truth)
     assert desk.live("shop") == ["a"]
+
+
+# --- parts of rows ------------------------------------------------------------------------------
+
+
+def land_incidents(warehouse: Warehouse) -> None:
+    """Two incidents; the first was opened twice and once was thought to be a third time."""
+    incidents = [{"incident_id": id_, "opened_at": "2026-03-01"} for id_ in ("a", "b")]
+    episodes = [
+        {"incident_id": id_, "episode": n, "opened_at": f"2026-03-0{n}", "gone": gone}
+        for id_, n, gone in (("a", 1, False), ("a", 2, False), ("a", 3, False), ("b", 1, False))
+    ]
+    never = [{**episodes[2], "gone": True}]
+    run = warehouse.begin("desk", NOON)
+    for into, rows in (
+        ("incidents", incidents),
+        ("incident_episodes", episodes),
+        ("incident_episodes", never),
+    ):
+        columns = tuple(Column(name) for name in rows[0] if name != "gone")
+        shape = Shape(columns, deleted="gone")
+        warehouse.land(run, "desk", Batch(into, pa.Table.from_pylist(rows), shape, "here"))
+    warehouse.finish(run, error=None, advice=None, finished_at=NOON, as_of=None)
+
+
+def compare_incidents(warehouse: Warehouse, *ids: str, at: dt.datetime = LATER) -> list[str]:
+    """The live episodes after a comparison with the incidents that the system lists."""
+    keys = pa.table({"incident_id": pa.array(ids, pa.string())})
+    run = warehouse.begin("desk", at)
+    warehouse.reconcile(run, "desk", [Present("incidents", "opened_at", *YEAR, keys=keys)])
+    warehouse.finish(run, error=None, advice=None, finished_at=at, as_of=None)
+    rows = warehouse.connection.execute(
+        "select incident_id, episode from main.incident_episodes order by all"
+    ).fetchall()
+    return [f"{id_}{episode}" for id_, episode in rows]
+
+
+def test_the_episodes_of_an_incident_that_is_gone_are_gone_with_it(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        land_incidents(warehouse)
+
+        assert compare_incidents(warehouse, "b") == ["b1"]
+
+
+def test_the_episodes_of_an_incident_that_is_back_are_those_that_went_with_it(
+    tmp_path: Path,
+) -> None:
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        land_incidents(warehouse)
+        compare_incidents(warehouse, "b")
+
+        again = compare_incidents(warehouse, "a", "b", at=LATER + dt.timedelta(days=1))
+
+        assert again == ["a1", "a2", "b1"]
