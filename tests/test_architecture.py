@@ -48,6 +48,7 @@ READING = {
 SHARED_BY_CONNECTORS = {
     "addresses",
     "answers",
+    "bundles",
     "columns",
     "contract",
     "credentials",
