@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from connectors.contract import Batch, Mode, SourceError
-from kpi.staging import Origin
+from connectors.contract import Batch, Mode, Shape, SourceError
+from kpi.drift import unknown_words
+from kpi.staging import KEPT_WORDS, Origin
 
 TABLE = """
 create table if not exists kpi.deliveries (
     source varchar, into_table varchar, key varchar[], raw_columns json, types json,
     started_over boolean
 );
+alter table kpi.deliveries add column if not exists words json;
 """
 
 
@@ -27,19 +29,22 @@ class Delivery:
     raw_columns: Mapping[str, str]
     types: Mapping[str, str]  # what the source's columns are declared as
     started_over: bool = False  # asked for since, with `kpi refresh --full`
+    # Column -> words of the source that its map does not know, told once.
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def before(connection: duckdb.DuckDBPyConnection, origin: Origin) -> Delivery | None:
     """The source's last delivery into this table; None before the first."""
     found = connection.execute(
-        "select key, raw_columns, types, started_over from kpi.deliveries "
+        "select key, raw_columns, types, started_over, words from kpi.deliveries "
         "where source = ? and into_table = ?",
         (origin.source, origin.into),
     ).fetchall()
     if not found:
         return None
-    key, raw_columns, types, started_over = found[0]
-    return Delivery(tuple(key), json.loads(raw_columns), json.loads(types), started_over)
+    key, raw_columns, types, started_over, words = found[0]
+    told = {column: tuple(of_it) for column, of_it in json.loads(words or "{}").items()}
+    return Delivery(tuple(key), json.loads(raw_columns), json.loads(types), started_over, told)
 
 
 def note(connection: duckdb.DuckDBPyConnection, origin: Origin, delivery: Delivery) -> None:
@@ -49,7 +54,7 @@ def note(connection: duckdb.DuckDBPyConnection, origin: Origin, delivery: Delive
         (origin.source, origin.into),
     )
     connection.execute(
-        "insert into kpi.deliveries values (?, ?, ?, ?, ?, ?)",
+        "insert into kpi.deliveries values (?, ?, ?, ?, ?, ?, ?)",
         (
             origin.source,
             origin.into,
@@ -57,8 +62,27 @@ def note(connection: duckdb.DuckDBPyConnection, origin: Origin, delivery: Delive
             json.dumps(dict(delivery.raw_columns)),
             json.dumps(dict(delivery.types)),
             delivery.started_over,
+            json.dumps(dict(delivery.words)),
         ),
     )
+
+
+def learn(
+    delivery: Delivery, shape: Shape, words: Mapping[str, Sequence[str]]
+) -> tuple[Delivery, tuple[str, ...]]:
+    """A sentence for each column with words that were not told yet, and who knows them now.
+
+    `words` are those that a column's map does not know, by fact column.
+    """
+    notes, known = [], dict(delivery.words)
+    declared = {column.name.lower(): column for column in shape.columns}
+    for name, found in words.items():
+        told = known.get(name, ())
+        fresh = [word for word in found if word not in told][: KEPT_WORDS - len(told)]
+        if fresh:
+            known[name] = (*told, *fresh)
+            notes.append(unknown_words(declared[name.lower()], fresh))
+    return replace(delivery, words=known), tuple(notes)
 
 
 def start_over(connection: duckdb.DuckDBPyConnection, source: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from connectors.contract import Column, Shape, SourceError
-from kpi.parsing import FLOATING, WHOLE, finite, literal, parsed, text_of, utc
+from kpi.parsing import FLOATING, WHOLE, finite, literal, parsed, text_of, unknown_word, utc
 from kpi.parsing import quoted as quoted
 
 _ALIASES = {
@@ -40,6 +40,7 @@ class Typed:
     text: str | None  # the raw value without missing marks; None where nothing can go wrong
     blank: bool  # whether a text of blanks alone stands for no value
     raw: str | None  # the raw column's name
+    word: str | None = None  # the source's word, where the column's map does not know it
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,29 @@ class Plan:
         """The typed rows of a relation of raw ones, with `_reason` where one cannot be read.
 
         `items` are the columns of the result (name -> SQL over the typed columns); by default
-        they are the fact columns. `_gone` and `_order` are there where the plan has them.
+        they are the fact columns. What `extras` names is there too.
         """
         inner = [f"{column.value} as {quoted(column.name)}" for column in self.columns]
         inner += [
             f"{column.text} as {_raw(column)}" for column in self.columns if column.text is not None
         ]
-        extras = {"_gone": self.gone, "_order": self.raw_order}
-        inner += [f"{sql} as {name}" for name, sql in extras.items() if sql is not None]
+        inner += [f"{sql} as {quoted(name)}" for name, (sql, _) in self.extras().items()]
         chosen = items or {column.name: quoted(column.name) for column in self.columns}
         outer = [f"{sql} as {quoted(name)}" for name, sql in chosen.items()]
-        outer += [name for name, sql in extras.items() if sql is not None]
+        outer += [quoted(name) for name in self.extras()]
         outer.append(f"{_reason(self)} as _reason")
         return f"select {', '.join(outer)} from (select {', '.join(inner)} from {relation})"
+
+    def extras(self) -> dict[str, tuple[str, str]]:
+        """What is staged beside the fact columns and `_reason`: its SQL and its type."""
+        gone = {"_gone": (self.gone, "BOOLEAN")} if self.gone is not None else {}
+        order = {"_order": (self.raw_order, "VARCHAR")} if self.raw_order is not None else {}
+        words = {
+            word_of(column.name): (column.word, "VARCHAR")
+            for column in self.columns
+            if column.word is not None
+        }
+        return gone | order | words
 
     def types(self) -> dict[str, str]:
         """The fact columns and their types."""
@@ -128,10 +139,17 @@ def plan(
     return Plan(columns, key, _gone(shape.deleted, raw, spelling), order, raw_order)
 
 
+def word_of(column: str) -> str:
+    """The staged column for the words of a source that a fact column's map does not know."""
+    return f"_word {column}"
+
+
 def reread(column: Column, from_type: str, to_type: str) -> str:
     """SQL for a fact column that takes another type: what was landed is read once more."""
     field = quoted(column.name)
     if from_type == "VARCHAR":
+        # Its words are ours already, which the map does not know.
+        column = replace(column, otherwise=None)
         return parsed(text_of(field, column, to_type), column, to_type)
     return _converted(field, from_type, from_type, to_type, None)
 
@@ -158,14 +176,15 @@ def _typed(
     field = quoted(found)
     if kept != "VARCHAR" and (column.missing or column.values or column.formats):
         field, kept = f"cast({field} as varchar)", "VARCHAR"
+    word = unknown_word(field, column, kind)
     if kept != "VARCHAR":
         value = _converted(field, type_name(kept), kept, kind, column.timezone)
         certain = value == field and kind not in FLOATING
         return Typed(column.name, kind, value, None if certain else field, False, found)
     text = text_of(field, column, kind)
     if kind == "VARCHAR":
-        return Typed(column.name, kind, text, None, False, found)
-    return Typed(column.name, kind, parsed(text, column, kind), text, True, found)
+        return Typed(column.name, kind, text, None, False, found, word)
+    return Typed(column.name, kind, parsed(text, column, kind), text, True, found, word)
 
 
 def _converted(field: str, kept: str, exact: str, kind: str, zone: str | None) -> str:

@@ -16,6 +16,7 @@ FLOATING = {"FLOAT", "DOUBLE"}
 # A cast to TIMESTAMP drops an offset, and any garbage, behind the time without a word: only these
 # formats, which nothing may follow, are read without a zone.
 _ISO = "['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
+_ISO_LENGTH = len("2026-03-10 12:00:00")
 _OFFSET = r":[0-9]{2}.*([+-][0-9]{2}(:?[0-9]{2})?|[A-Za-z_/]+)$"
 _WHOLE_TEXT = r"\s*[+-]?[0-9]+(\.0*)?\s*"
 
@@ -32,17 +33,34 @@ def literal(value: object) -> str:
 
 def text_of(field: str, column: Column, kind: str) -> str:
     """The raw text, null where it is empty or a mark for a missing value, in our words."""
-    # An empty text is no number and no date anyway.
-    bare = f"nullif({field}, '')" if kind == "VARCHAR" or column.values else field
+    bare = _bare(field, column, kind)
+    if not column.values:
+        return bare
+    words = " ".join(
+        f"when {literal(theirs)} then {literal(ours)}" for theirs, ours in column.values.items()
+    )
+    other = bare
+    if column.otherwise is not None:
+        other = f"case when {bare} is not null then {literal(column.otherwise)} end"
+    return f"case {bare} {words} else {other} end"
+
+
+def unknown_word(field: str, column: Column, kind: str) -> str | None:
+    """The raw text where the column's map does not know it; None where nobody asks."""
+    if not column.values or column.otherwise is None:
+        return None
+    bare = _bare(field, column, kind)
+    known = ", ".join(literal(word) for word in (*column.values, column.otherwise))
+    return f"case when {bare} not in ({known}) then {bare} end"
+
+
+def _bare(field: str, column: Column, kind: str) -> str:
+    """The raw text, null where it says nothing."""
     if column.missing:
         marks = ", ".join(literal(mark) for mark in ("", *column.missing))
-        bare = f"case when trim({field}) not in ({marks}) then {field} end"
-    if column.values:
-        words = " ".join(
-            f"when {literal(theirs)} then {literal(ours)}" for theirs, ours in column.values.items()
-        )
-        bare = f"case {bare} {words} else {bare} end"
-    return bare
+        return f"case when trim({field}) not in ({marks}) then {field} end"
+    # An empty text is no number and no date anyway.
+    return f"nullif({field}, '')" if kind == "VARCHAR" or column.values else field
 
 
 def parsed(text: str, column: Column, kind: str) -> str:
@@ -126,8 +144,10 @@ def _moment(text: str, column: Column) -> str:
             f"case when regexp_matches(trim({text}), {literal(_OFFSET)}) then {told} "
             f"else {utc(told, column.timezone)} end"
         )
+    # Longer ones have a fraction or an offset; finding out by a format takes ten times as long.
+    naive_iso = f"case when strlen({text}) <= {_ISO_LENGTH} then {_strptime(text, _ISO)} end"
     return _or(
-        utc(_strptime(text, _ISO), column.timezone),
+        utc(naive_iso, column.timezone),
         f"case when isfinite({zoned}) and regexp_matches({text}, '[0-9]') then {slow} end",
     )
 

@@ -53,6 +53,10 @@ class RawRows(ABC):
         """Whether the rows are to be read once more after an error, now in another way."""
         return False
 
+    def delivered(self, before: Mapping[str, str]) -> Mapping[str, str]:
+        """What the rows have, to compare with what those of the delivery before had (`before`)."""
+        return self.columns
+
     def check_unchanged(self) -> None:  # noqa: B027 (only a file can change)
         """Raises SourceError where a file changed while it was read."""
 
@@ -110,6 +114,10 @@ class FileRows(RawRows):
         super().__init__(connection, batch)
         self.scan = scan
         self._stamps = {path: _stamp(path) for path in scan.paths}
+
+    def delivered(self, before: Mapping[str, str]) -> Mapping[str, str]:
+        """What the rows have, to compare with what those of the delivery before had (`before`)."""
+        return self.columns
 
     def check_unchanged(self) -> None:
         for path, before in self._stamps.items():

@@ -12,12 +12,14 @@ import duckdb
 
 from connectors.contract import Mode, SourceError
 from kpi.fact_tables import INCOMING, SYSTEM, columns_of, create_sql, name_of
-from kpi.landing import Plan
+from kpi.landing import Plan, word_of
 from kpi.parsing import literal, quoted
 from kpi.raw_rows import RawRows, Reject
 
 # A delivery that is wrong from end to end would otherwise fill the database with its rejects.
 KEPT_REJECTS = 1000
+# A text for which a map makes no sense would fill it with its words.
+KEPT_WORDS = 1000
 # As many hashes of keys are looked at together: 40 MB.
 _HASHES = 5_000_000
 # Several deliveries may wait side by side, also for one table.
@@ -89,6 +91,14 @@ class Staged:
             ).fetchall()
             self.rejects = raw.rejects(dict(first))
 
+    def unknown_words(self) -> dict[str, list[str]]:
+        """By fact column: the source's words that its map does not know, as they came."""
+        return {
+            column.name: self._words(word_of(column.name))
+            for column in self.plan.columns
+            if column.word is not None
+        }
+
     def refuse_if_hopeless(self) -> None:
         """Raises SourceError where there are rows and not one of them can be read."""
         if not self.rejected or self.rejected < self.rows:
@@ -127,6 +137,14 @@ class Staged:
         """Throws away what is left of the staged rows."""
         self.connection.execute(f"drop table if exists {self.table}")
 
+    def _words(self, staged: str) -> list[str]:
+        found = self.connection.execute(
+            f"select {quoted(staged)} from {self.table} "
+            f"where {quoted(staged)} is not null and _reason is null "
+            f"group by 1 order by min(rowid) limit {KEPT_WORDS}"
+        ).fetchall()
+        return [word for (word,) in found]
+
     def _select(self, raw: RawRows) -> None:
         self.drop()
         if not self.whole:
@@ -140,9 +158,7 @@ class Staged:
             name: quoted(name) if name in delivered else f"cast(null as {kind})"
             for name, kind in own.items()
         }
-        extras = {"_gone": "BOOLEAN"} if plan.gone else {}
-        extras |= {"_order": "VARCHAR"} if plan.raw_order else {}
-        extras |= {"_reason": "VARCHAR"}
+        extras = {name: kind for name, (_, kind) in plan.extras().items()} | {"_reason": "VARCHAR"}
         self.connection.execute(create_sql(self.table, own, plan.key, extras))
         selected = plan.select(raw.sql, items | self.origin.system())
         self.connection.execute(f"insert into {self.table} {selected}")
@@ -182,9 +198,8 @@ class Staged:
         wrong = "_reason is not null" + (" or _gone" if self.plan.gone else "")
         if self.rejected or self.plan.gone:
             self.connection.execute(f"delete from {self.table} where {wrong}")
-        extras = {"_gone": self.plan.gone, "_order": self.plan.raw_order, "_reason": "always"}
-        for name in (name for name, there in extras.items() if there):
-            self.connection.execute(f"alter table {self.table} drop column {name}")
+        for name in (*self.plan.extras(), "_reason"):
+            self.connection.execute(f"alter table {self.table} drop column {quoted(name)}")
         ((self.rows,),) = self.connection.execute(f"select count(*) from {self.table}").fetchall()
 
 

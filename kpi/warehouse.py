@@ -14,12 +14,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from connectors.contract import Batch, Present, Scan, SourceError
+from connectors.contract import Batch, Pages, Present, Scan, SourceError
 from connectors.tables import TABLES
 from kpi import deliveries, fact_tables, landing
 from kpi.csv_rows import CsvRows
 from kpi.deliveries import Delivery
 from kpi.drift import compare
+from kpi.json_rows import JsonRows
 from kpi.layout import lay_out
 from kpi.merging import Counts, merge
 from kpi.raw_rows import ParquetRows, RawRows, TableRows, refuse_unreadable
@@ -197,6 +198,8 @@ class Warehouse:
                 anew=deliveries.makes_way(last, batch, now.key),
             )
             staged.fill(raw)
+            now, told = deliveries.learn(now, batch.shape, staged.unknown_words())
+            notes += told
         except duckdb.Error as error:
             refuse_unreadable(batch, error)
             raise
@@ -227,6 +230,8 @@ class Warehouse:
     def _open(self, batch: Batch) -> RawRows:
         rows = batch.rows
         try:
+            if isinstance(rows, Pages):
+                return JsonRows(self.connection, batch, rows)
             if not isinstance(rows, Scan):
                 return TableRows(self.connection, batch)
             kind = CsvRows if rows.function == "read_csv" else ParquetRows
@@ -248,12 +253,15 @@ class Warehouse:
         plan = landing.plan(into, shape, raw.columns, known, _key(batch))
         fact_tables.extend(self.connection, into, plan.types(), plan.key)
         declared = {c.name: landing.type_name(c.type) for c in shape.columns if c.type}
+        before = last.raw_columns if last else {}
+        delivered = raw.delivered(before)
         now = Delivery(
-            deliveries.merge_key(shape.mode, plan.key), raw.columns, plan.types() | declared
+            deliveries.merge_key(shape.mode, plan.key),
+            delivered,
+            plan.types() | declared,
+            words=last.words if last else {},
         )
-        drift = compare(
-            last.raw_columns if last else None, raw.columns, shape, own=into not in TABLES
-        )
+        drift = compare(before, delivered, shape, own=into not in TABLES)
         return plan, now, (*retyped, *drift)
 
     def _may_become_table(self, origin: Origin, batch: Batch) -> bool:
@@ -320,7 +328,9 @@ def _spill(path: Path) -> Path:
 
 def _says_nothing(batch: Batch) -> bool:
     """No rows, and none that vanished: nothing but the connector's state is new."""
-    none = isinstance(batch.rows, pa.Table) and not batch.rows.num_rows
+    rows = batch.rows
+    none = isinstance(rows, pa.Table) and not rows.num_rows
+    none = none or (isinstance(rows, Pages) and not rows.documents)
     return none and batch.shape.mode != "replace"
 
 

@@ -29,6 +29,7 @@ SLOW = (
     "kpi/test_merge_model.py",
     "kpi/test_answers_property.py",
     "kpi/test_timetable_property.py",
+    "kpi/test_json_rows_property.py",
 )
 HERE = Path(__file__).parent
 

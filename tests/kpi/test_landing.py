@@ -42,7 +42,7 @@ def land(
 def read(type_: str, *texts: object, **how: Any) -> list[Any]:
     """What each text becomes: its value, or its reason in a list of its own."""
     rows = land(pa.table({"x": list(texts)}), Column("x", type=type_, **how))
-    return [value if reason is None else [reason] for value, reason in rows]
+    return [value if reason is None else [reason] for value, *_, reason in rows]
 
 
 def moments(*texts: str, **how: Any) -> list[str]:
@@ -77,6 +77,37 @@ def test_a_word_of_the_source_becomes_ours_and_an_unknown_one_stays():
         "odd",
         None,
     ]
+
+
+def test_with_an_otherwise_an_unknown_word_becomes_that_and_no_value_stays_none():
+    how = {"values": {"P1": "sev1"}, "otherwise": "unknown", "missing": ("-",)}
+
+    assert read("varchar", "P1", "P9", "unknown", "", "-", None, **how) == [
+        "sev1",
+        "unknown",
+        "unknown",
+        None,
+        None,
+        None,
+    ]
+
+
+def test_beside_it_the_word_is_kept_as_it_came():
+    column = Column("x", values={"P1": "sev1"}, otherwise="unknown")
+
+    rows = land(pa.table({"x": ["P1", "P9", "unknown", None]}), column)
+
+    assert [word for _, word, _ in rows] == [None, "P9", None, None]
+
+
+def test_an_otherwise_without_a_map_changes_nothing():
+    assert read("varchar", "P1", None, otherwise="unknown") == ["P1", None]
+
+
+def test_what_an_unknown_word_becomes_gets_the_type_of_its_column():
+    how = {"values": {"Ja": "true"}, "otherwise": "false"}
+
+    assert read("boolean", "Ja", "Nein", "", **how) == [True, False, None]
 
 
 def test_numbers_of_the_source_can_be_mapped_to_words_too():

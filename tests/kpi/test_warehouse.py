@@ -577,6 +577,76 @@ def test_drift_is_written_down(desk: Desk):
     ]
 
 
+def severities(*words: str | None) -> list[dict[str, Any]]:
+    """Rows with these words, one after the other."""
+    return [{"id": str(n), "n": word} for n, word in enumerate(words)]
+
+
+SEVERITY = (Column("id"), Column("n", values={"P1": "sev1"}, otherwise="unknown"))
+
+
+def test_words_that_a_map_does_not_know_are_told_with_the_first_five_of_them(desk: Desk):
+    words = ("P9", "P1", None, "P7", "P9", "it's", "a", "b", "c", "d")
+
+    landed = desk.land(severities(*words), columns=SEVERITY)
+
+    assert landed.drift == (
+        "column 'n' reads as 'unknown' what its map does not know: "
+        "'P9', 'P7', \"it's\", 'a', 'b' and 2 more",
+    )
+    assert desk.ask("select what from kpi.drift") == [landed.drift]
+
+
+def test_the_same_words_are_not_told_again_and_a_new_one_is(desk: Desk):
+    drifts = [
+        desk.land(severities(*words), columns=SEVERITY).drift
+        for words in (("P8", "P9"), ("P9",), ("P1",), ("P8", "P7"), (None,), ("P7",))
+    ]
+
+    begin = "column 'n' reads as 'unknown' what its map does not know: "
+    assert drifts == [(f"{begin}'P8', 'P9'",), (), (), (f"{begin}'P7'",), (), ()]
+
+
+def test_words_beyond_the_first_five_are_not_told_one_by_one_at_later_runs(desk: Desk):
+    words = [f"word {n}" for n in range(20)]
+    desk.land(severities(*words), columns=SEVERITY)
+
+    assert desk.land(severities(*reversed(words)), columns=SEVERITY).drift == ()
+
+
+def test_unknown_words_are_told_of_rows_that_join_a_table_and_of_the_first_alike(desk: Desk):
+    desk.land(severities("P1"), columns=SEVERITY)
+
+    landed = desk.land(severities("P1", "P9"), columns=SEVERITY)
+
+    assert (len(landed.drift), desk.things()) == (1, [("0", "sev1"), ("1", "unknown")])
+
+
+def test_without_an_otherwise_nobody_is_told_of_words(desk: Desk):
+    columns = (Column("id"), Column("n", values={"P1": "sev1"}))
+
+    landed = desk.land(severities("P1", "P9"), columns=columns)
+
+    assert (landed.drift, desk.things()) == ((), [("0", "sev1"), ("1", "P9")])
+
+
+def test_a_column_is_told_of_in_whatever_case_it_is_written(desk: Desk):
+    desk.land(severities("P1"), columns=SEVERITY)
+    other = (Column("id"), Column("N", values={"P1": "sev1"}, otherwise="unknown"))
+
+    assert len(desk.land(severities("P9"), columns=other).drift) == 1
+
+
+def test_what_had_become_ours_stays_when_the_column_takes_another_type(desk: Desk):
+    columns = (Column("id"), Column("n", values={"P1": "1"}, otherwise="0"))
+    desk.land(severities("P1", "P9"), columns=columns)
+    typed = (Column("id"), Column("n", type="integer", values={"P1": "1"}, otherwise="0"))
+
+    desk.land([{"id": "2", "n": "P1"}], columns=typed)
+
+    assert desk.things() == [("0", 1), ("1", 0), ("2", 1)]
+
+
 def test_a_type_declared_later_is_taken_and_what_has_landed_is_read_again(desk: Desk):
     desk.land(rows(a="1.234,5"))
     declared = (Column("id"), Column("n", type="decimal(18,2)", decimal=","))
