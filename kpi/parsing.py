@@ -121,6 +121,10 @@ def _whole(text: str, decimal: str, kind: str) -> str:
     )
 
 
+# Formats that are no strptime patterns -> microseconds of their unit.
+_EPOCHS = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_000}
+
+
 def _moment(text: str, column: Column) -> str:
     """A text as naive UTC: an offset in the text is honoured, a naive time is in the zone.
 
@@ -129,9 +133,11 @@ def _moment(text: str, column: Column) -> str:
     (02:30 is 01:30 UTC). Both are the database's own rule, so that a file and a query agree.
     """
     if column.formats:
-        naive = [form for form in column.formats if not re.search("%[zZ]", form)]
-        aware = [form for form in column.formats if form not in naive]
-        tried = [f"timezone('UTC', {_strptime(text, literal(form))})" for form in aware]
+        written = [form for form in column.formats if form not in _EPOCHS]
+        naive = [form for form in written if not re.search("%[zZ]", form)]
+        aware = [form for form in written if form not in naive]
+        tried = [_since_epoch(text, _EPOCHS[form]) for form in column.formats if form in _EPOCHS]
+        tried += [f"timezone('UTC', {_strptime(text, literal(form))})" for form in aware]
         if naive:
             listed = ", ".join(literal(form) for form in naive)
             tried.insert(0, utc(_strptime(text, f"[{listed}]"), column.timezone))
@@ -150,6 +156,12 @@ def _moment(text: str, column: Column) -> str:
         utc(naive_iso, column.timezone),
         f"case when isfinite({zoned}) and regexp_matches({text}, '[0-9]') then {slow} end",
     )
+
+
+def _since_epoch(text: str, micros: int) -> str:
+    """A number of units since 1970 as a time; `micros` is how many microseconds a unit has."""
+    number = f"try_cast({text} as decimal(24, 6))"
+    return f"make_timestamp(try_cast({number} * {micros} as bigint))"
 
 
 def _strptime(text: str, formats: str) -> str:
