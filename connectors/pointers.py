@@ -17,7 +17,7 @@ More = Callable[[Page], bool]
 
 def records_of(page: Page, records: str = "") -> list[Any]:
     """The records of a page; raises SourceError where the answer has no such list."""
-    found = _at(page.value, records)
+    found = value_at(page.value, records)
     if isinstance(found, list):
         return found
     place = f" at `{records}`" if records else ""
@@ -27,11 +27,18 @@ def records_of(page: Page, records: str = "") -> list[Any]:
     )
 
 
+def value_at(value: Any, path: str) -> Any:
+    """What is at a path in an answer or a record; None where there is nothing."""
+    for step in filter(None, path.split(".")):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
 def at(path: str, more: More | None = None) -> Following:
     """What each page names at a path: a token, a cursor, an address; nothing on the last page."""
 
     def following(page: Page) -> Any:
-        return _promised(page, _at(page.value, path), more)
+        return _promised(page, value_at(page.value, path), more)
 
     return following
 
@@ -71,7 +78,7 @@ def full(size: int, records: str = "") -> More:
 
 def named(page: Page, record: Any, key: str) -> str | int:
     """What a record of a page has at a path: its id; raises SourceError where it has none."""
-    found = _at(record, key)
+    found = value_at(record, key)
     if isinstance(found, (str, int)):
         return found
     raise SourceError(
@@ -81,7 +88,7 @@ def named(page: Page, record: Any, key: str) -> str | int:
 
 
 def _flag(page: Page, path: str) -> bool:
-    found = _at(page.value, path)
+    found = value_at(page.value, path)
     if isinstance(found, bool):
         return found
     raise SourceError(
@@ -89,13 +96,6 @@ def _flag(page: Page, path: str) -> bool:
         f"{page.excerpt}",
         "Check what this source asks for.",
     )
-
-
-def _at(value: Any, path: str) -> Any:
-    """What is at a path in an answer or a record; None where there is nothing."""
-    for step in filter(None, path.split(".")):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _promised(page: Page, found: Any, more: More | None) -> Any:
