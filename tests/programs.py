@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-# Debian keeps PostgreSQL's server programs out of PATH; macOS keeps Chrome in its applications.
+# Debian keeps PostgreSQL's server programs out of PATH; macOS keeps Chrome in its applications;
+# what comes from PyPI and is no part of the program has an environment of its own.
 _ELSEWHERE = (
+    Path(__file__).parents[1] / ".venv" / "localstripe" / "bin",
     *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
     Path("/Applications/Google Chrome.app/Contents/MacOS"),
 )
