@@ -17,8 +17,8 @@ from connectors.columns import Columns, Words, Zone, columns_of, nearest
 from connectors.contract import Batch, Context, Duration, Mode, Pages, Shape, SourceError
 from connectors.http import Page
 from connectors.limits import Form
-from connectors.pointers import records_of
-from connectors.rest_paging import Paging, at, pages
+from connectors.pointers import records_of, value_at
+from connectors.rest_paging import Paging, pages
 
 TABLES = ()
 ENTRY = """\
@@ -253,7 +253,7 @@ class _Latest:
         if self._cursor is None:
             return
         for record in found:
-            value = at(record, self._cursor.field)
+            value = value_at(record, self._cursor.field)
             moment = _moment(value, self._cursor.form)
             if moment is None:
                 raise SourceError(

@@ -116,13 +116,6 @@ def pages(session: Session, turning: Paging, question: Mapping[str, Any]) -> Ite
         yield _only(session.page(path, params, body=body), records, turning.cap)
 
 
-def at(record: Any, path: str) -> Any:
-    """What stands at a path of a record; None where there is nothing."""
-    for step in path.split("."):
-        record = record.get(step) if isinstance(record, dict) else None
-    return record
-
-
 def _next(page: Page) -> str | None:
     return page.next
 
