@@ -87,6 +87,8 @@ class Site:
         self.is_valid = True
         self.most = 100
         self.changes_a_page = 100
+        # Some sites leave `isLast` out of a search.
+        self.says_last = True
         self.epoch: Callable[[dt.datetime], Any] = milliseconds
         self._next = 10001
         self.peer = Peer(clock)
@@ -238,8 +240,9 @@ class Site:
         size = min(asked.get("maxResults", 50), self.most)
         answer: dict[str, Any] = {
             "issues": [_cut(record, asked.get("fields", [])) for record in found[:size]],
-            "isLast": len(found) <= size,
         }
+        if self.says_last:
+            answer["isLast"] = len(found) <= size
         if len(found) > size:
             last = found[size - 1]
             name = "made" if "ORDER BY created" in asked["jql"] else "at"

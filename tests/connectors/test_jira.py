@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,15 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import jira
-from connectors.contract import Context, SourceError
+from connectors.contract import Context, Named, SourceError
+from connectors.episodes import Episode, Turn
+from connectors.jira_incidents import History, Incident, stretches
+from connectors.jira_words import Words
+from kpi import sources
 from tests import peer as faults
 from tests.connectors.landed import Landing
-from tests.jira_site import SEVERITY, START, Issue, Site, text
-from tests.peer import Allowance, Clock, meanwhile
+from tests.jira_site import FIELDS, SEVERITY, START, Issue, Site, text
+from tests.peer import Allowance, Clock, data, meanwhile
 
 INCIDENTS = (
     "select incident_id, status, opened_at, acknowledged_at, resolved_at, reopened "
@@ -188,6 +194,17 @@ def test_resolved_without_resolution_and_history_counts_from_the_change_of_categ
     assert source.rows("select status, resolved_at from incidents") == [("resolved", ended)]
 
 
+def test_resolved_without_history_counts_from_the_resolution(site, source):
+    issue = resolved(site)
+    ended = site.now
+    issue.changes.clear()
+    site.wait(days=1)
+    site.edit(issue, statuscategorychangedate=text(site.now))  # as an import leaves it
+    source.pull()
+
+    assert source.rows("select resolved_at from incidents") == [(ended,)]
+
+
 def test_a_resolution_that_is_corrected_later_moves_no_end(site, source):
     issue = resolved(site)
     site.wait(days=2)
@@ -283,50 +300,82 @@ def test_a_moved_issue_stays_the_same_incident(site, source):
 # --- words --------------------------------------------------------------------------------------
 
 
-def words(source: Source, **more: Any) -> list[tuple[Any, ...]]:
-    source.pull(**more)
-    return source.rows("select severity, service from incidents order by incident_id")
+def named(path: str, **names: str) -> Named:
+    return Named.model_validate({"from": path, "map": names})
+
+
+def severity(path: str, **fields: Any) -> str | None:
+    return Words(named(path), None, FIELDS).severity(fields)
 
 
 @pytest.mark.parametrize("name", [SEVERITY, "Severity (ops.)", "severity (OPS.)"])
-def test_a_field_may_be_named_by_its_id_or_its_name(site, source, name):
-    site.create(**{SEVERITY: {"id": "1", "value": "Critical"}})
-
-    assert words(source, severity={"from": name}) == [("Critical", None)]
+def test_a_field_may_be_named_by_its_id_or_its_name(name):
+    assert severity(name, **{SEVERITY: {"id": "1", "value": "Critical"}}) == "Critical"
 
 
-def test_a_path_leads_into_a_field_whose_name_has_a_dot(site, source):
-    site.create(**{SEVERITY: {"value": "Critical", "child": {"value": "Total"}}})
+def test_a_path_leads_into_a_field_whose_name_has_a_dot():
+    option = {"value": "Critical", "child": {"value": "Total"}}
 
-    assert words(source, severity={"from": "Severity (ops.).child.value"}) == [("Total", None)]
+    assert severity("Severity (ops.).child.value", **{SEVERITY: option}) == "Total"
 
 
-def test_words_of_a_map_are_ours_and_others_are_unknown_and_told_once(site, source):
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ({"value": "Total"}, "Total"),
+        ([{"name": "One"}, {"name": "Two"}], "One"),
+        ("Total ", "Total"),
+        (3, "3"),
+        (True, "true"),
+        ([], None),
+        ("", None),
+        (None, None),
+        ({"type": "doc", "content": []}, None),
+        ({"accountId": "5b10", "displayName": "Reader"}, None),
+    ],
+)
+def test_a_field_of_any_kind_gives_its_word_or_none(value, word):
+    assert severity(SEVERITY, **{SEVERITY: value}) == word
+
+
+@pytest.mark.parametrize("value", [None, [], [{}], ["text"], {"name": "no list"}])
+def test_a_path_that_leads_nowhere_gives_none(value):
+    assert severity("components[0].name", components=value) is None
+
+
+def test_words_of_a_map_are_ours_and_others_are_unknown_or_stay(site, source):
     for name in ("High", "Low", "Low"):
         site.create(priority={"name": name}, components=[{"name": name}])
-    found = words(
-        source,
+    source.pull(
         severity={"from": "priority.name", "map": {"High": "sev1"}},
         service={"from": "components[0].name", "map": {"High": "Shop"}},
     )
 
-    assert found == [("sev1", "Shop"), ("unknown", "Low"), ("unknown", "Low")]
+    assert source.rows("select severity, service from incidents order by incident_id") == [
+        ("sev1", "Shop"),
+        ("unknown", "Low"),
+        ("unknown", "Low"),
+    ]
     assert len(source.landing.notices) == 1
 
 
-def test_a_name_that_each_project_has_for_a_field_of_its_own_is_read_wherever_it_is(site, source):
-    site.create(customfield_10070={"value": "One"})
-    site.create(customfield_10071={"value": "Two"})
-
-    assert [row[1] for row in words(source, service={"from": "Team"})] == ["One", "Two"]
+def test_a_name_that_each_project_has_for_a_field_of_its_own_is_read_wherever_it_is():
+    assert severity("Team", customfield_10070={"value": "One"}) == "One"
+    assert severity("Team", customfield_10071={"value": "Two"}) == "Two"
 
 
-def test_a_name_of_several_fields_is_refused_with_their_ids(site, source):
-    assert "customfield_10060, customfield_10061" in source.failure(severity={"from": "Impact"})
-
-
-def test_an_unknown_field_is_refused_with_the_nearest(site, source):
-    assert "Did you mean 'Priority'?" in source.failure(severity={"from": "Priorty.name"})
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("Impact", "customfield_10060, customfield_10061"),
+        ("Priorty.name", "Did you mean 'Priority'?"),
+        ("Zzz", "Write a field's name"),
+        ("priority[first]", "cannot be followed from '[first]' on"),
+    ],
+)
+def test_a_field_that_cannot_be_meant_is_refused(path, said):
+    with pytest.raises(SourceError, match=re.escape(said)):
+        severity(path)
 
 
 # --- pages, limits, faults ----------------------------------------------------------------------
@@ -343,6 +392,24 @@ def test_pages_of_any_size_bring_every_incident_once(site, source, monkeypatch):
 
     assert landed.new == 22
     assert matches(source)
+
+
+def test_a_search_that_does_not_say_whether_a_page_is_the_last_is_read_to_its_end(site, source):
+    site.says_last, site.most = False, 2
+    for _ in range(5):
+        site.create()
+    source.pull()
+
+    assert matches(source)
+
+
+def test_a_search_that_promises_more_and_names_no_next_page_is_an_error(site, source):
+    site.create()
+    half = lambda peer, request: data({"issues": [], "isLast": False})  # noqa: E731
+    site.peer.faults[4] = half
+
+    assert "promises another page" in source.failure()
+    assert source.landing.state == {}
 
 
 def test_an_issue_that_changes_while_it_is_read_comes_with_the_next_pull(site, source):
@@ -365,10 +432,12 @@ def test_an_issue_that_changes_while_it_is_read_comes_with_the_next_pull(site, s
 def test_what_search_does_not_show_yet_comes_with_a_later_pull(site, source):
     site.lag = dt.timedelta(minutes=10)
     issue = site.create()
+    site.wait(minutes=5)
     source.pull()
     site.wait(minutes=20)
     source.pull()
     site.move_to(issue, "5")
+    site.wait(minutes=5)
     source.pull()
     behind = source.rows(INCIDENTS)
     site.wait(minutes=20)
@@ -386,6 +455,34 @@ def test_a_record_that_is_older_than_its_history_shows_no_episode_that_never_was
     source.pull()
 
     assert [row[1:] for row in source.rows(EPISODES)] == [(1, START, START + dt.timedelta(hours=2))]
+
+
+def at(hour: float) -> dt.datetime:
+    return START + dt.timedelta(hours=hour)
+
+
+def told(category: str, updated: float, *turns: tuple[float, bool]) -> tuple[Episode, ...]:
+    """The episodes of an incident that was created at hour 0 and is in this category."""
+    record = Incident("1", None, category, None, None, text(at(0)), text(at(updated)), None, None)
+    history = History(tuple(Turn(at(hour), is_open) for hour, is_open in turns))
+    return stretches(record, history)
+
+
+def test_a_history_may_be_a_moment_later_than_the_record():
+    late = 2 + 1 / 7200
+
+    assert told("done", 2, (late, False)) == (Episode(at(0), at(late)),)
+
+
+def test_a_history_that_is_ahead_and_agrees_is_believed():
+    found = told("new", 1, (2, False), (3, True))
+
+    assert found == (Episode(at(0), at(2)), Episode(at(3), None))
+
+
+def test_a_history_that_is_behind_gives_way_to_the_record():
+    assert told("done", 5) == (Episode(at(0), at(5)),)
+    assert told("new", 5, (2, False)) == (Episode(at(0), at(2)), Episode(at(5), None))
 
 
 def test_an_episode_that_turns_out_to_be_none_goes(site, source):
@@ -416,7 +513,7 @@ def test_a_token_that_expires_keeps_what_had_landed_and_the_next_pull_completes(
     monkeypatch.setattr("connectors.jira.MOST_HISTORIES", 2)
     site.most = 2
     for _ in range(6):
-        site.wait(minutes=1)
+        site.wait(hours=5)
         site.create()
 
     def expire() -> None:
@@ -435,6 +532,7 @@ def test_a_token_that_expires_keeps_what_had_landed_and_the_next_pull_completes(
     assert matches(source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [faults.cut_json, faults.web_page, faults.repeated, faults.failing(400)],
@@ -502,6 +600,16 @@ def test_a_pull_asks_for_issues_by_milliseconds_and_in_order(site, tmp_path):
         'AND project IN ("OPS", "SHOP") AND updated >= 1767225600000 '
         "AND updated <= 1772442000000 ORDER BY updated ASC, key ASC"
     )
+
+
+def test_the_state_lands_with_the_last_of_two_tables(site, source):
+    site.create()
+    found = jira.pull(source.chosen(), {}, source.context())
+
+    assert [(each.into, each.state is None) for each in found] == [
+        ("incidents", True),
+        ("incident_episodes", False),
+    ]
 
 
 def test_a_full_pull_begins_anew(site, source):
@@ -572,6 +680,27 @@ def test_a_check_of_an_empty_site_says_what_is_not_proven(site, source):
 )
 def test_a_check_stops_at_what_does_not_hold(source, more, said):
     assert said in source.refused(**more)
+
+
+@pytest.mark.parametrize(
+    ("place", "deed"), [(2, "names of fields"), (3, "statuses"), (4, "search"), (5, "history")]
+)
+def test_a_scope_that_is_missing_is_named_with_what_needed_it(site, source, place, deed):
+    site.create()
+    said = {"code": 401, "message": "Unauthorized; scope does not match"}
+    site.peer.faults[place] = lambda peer, request: data(said, 401)
+    told = source.failure()
+
+    assert deed in told
+    assert "scope does not match" in told and "read:jira-work" in told
+
+
+def test_the_entry_that_is_written_for_a_new_source_is_understood():
+    text = f"version: 1\nsources:\n  jira:\n{textwrap.indent(jira.ENTRY, '    ')}"
+    (source,) = sources.parse(text).sources
+    options = sources.resolve(source, {"JIRA_USER": "reader@example.com", "JIRA_TOKEN": "t0ken"})
+
+    assert (options.projects, options.incidents) == (("OPS",), "issuetype = Incident")
 
 
 def test_a_pull_tells_what_jira_says_of_the_jql(source):
