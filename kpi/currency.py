@@ -73,9 +73,12 @@ def convert(
     have a rate from one base, by way of that base. Without a rate the amount is unknown. Amounts
     that arrive without minor units are in the reporting currency already.
     """
+    to_convert = {t: money for t, money in _MONEY.items() if _has_entries(connection, t, money)}
+    if not to_convert:
+        return ()
     _write_rates(connection, into)
     found = []
-    for table, money in _MONEY.items():
+    for table, money in to_convert.items():
         fact, amount, minor = name_of(table), quoted(money.amount), quoted(money.minor)
         connection.execute(
             f"create or replace temp table converted as {_converted(table, money, into, calendar)}"
@@ -109,6 +112,12 @@ def unknown_from(
     ).fetchall()
     moment: dt.datetime | None = first
     return moment
+
+
+def _has_entries(connection: duckdb.DuckDBPyConnection, table: str, money: _Money) -> bool:
+    """Whether a table has anything to convert: most homes have no money in minor units."""
+    any_entry = f"select 1 from {name_of(table)} where {quoted(money.minor)} is not null limit 1"
+    return bool(connection.execute(any_entry).fetchall())
 
 
 def _write_rates(connection: duckdb.DuckDBPyConnection, into: str) -> None:
