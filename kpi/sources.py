@@ -9,6 +9,7 @@ import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, cast
@@ -101,9 +102,13 @@ def lister(name: str) -> Reconciled | None:
 
 def connector_names() -> tuple[str, ...]:
     """The modules in `connectors/` that define `Options` and `pull`; none of them is imported."""
-    return tuple(
-        module.name for module in pkgutil.iter_modules(connectors.__path__) if _is_one(module.name)
-    )
+    return _names(tuple(connectors.__path__))
+
+
+@lru_cache(maxsize=2)
+def _names(path: tuple[str, ...]) -> tuple[str, ...]:
+    # Every entry of sources.yaml asks, and each time every module would be read.
+    return tuple(module.name for module in pkgutil.iter_modules(path) if _is_one(module.name))
 
 
 def variables(entry: object) -> tuple[str, ...]:
