@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from kpi.periods import GRAINS, days
+from kpi.imprint import every_day
 from kpi.questions import Facts
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
@@ -135,12 +134,7 @@ def write(path: Path, rows: int) -> None:
             kept = f" where {_SILENT}" if name == "surveys" else ""
             connection.execute(f"create table {name} as select * from ({drawn}){kept}")
         # The calendar's days are the same in every zone.
-        names = ("day", *GRAINS[1:])
-        columns_of_days = zip(*days(vocabulary("UTC").calendar), strict=True)
-        every_day = pa.table(
-            {n: pa.array(c, pa.date32()) for n, c in zip(names, columns_of_days, strict=True)}
-        )
-        connection.register("every_day", every_day)
+        connection.register("every_day", every_day(vocabulary("UTC").calendar))
         connection.execute("create schema kpi; create table kpi.days as from every_day")
 
 

@@ -74,6 +74,15 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, s
     return {row[0]: row[1] for row in rows if row[0] not in SYSTEM}
 
 
+def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Every fact table: the canonical ones, and those that a source has delivered into."""
+    # The database does not tell Orders from orders; a vocabulary writes it small.
+    brought = connection.execute(
+        "select lower(into_table), max(into_table) from kpi.deliveries group by all"
+    ).fetchall()
+    return sorted({**dict(brought), **{table: table for table in TABLES}}.values())
+
+
 def known_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """The types that a delivery has to meet: the canonical ones and those already there."""
     canonical = TABLES[table].columns if table in TABLES else {}

@@ -55,7 +55,6 @@ class _Said:
 
 def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Publication) -> None:
     """Writes the new edition's numbers and what they restate, all or nothing."""
-    connection.execute(_SCHEMA)
     before, unpublished = _publications(connection, new.before)
     old = _said(connection, before)
     now = dict(_numbers(edition, old))
@@ -112,10 +111,7 @@ def digests(vocabulary: Vocabulary) -> dict[str, str]:
 
 def computed_before(vocabulary: Vocabulary, query: Query) -> set[str]:
     """The metrics whose numbers an edition recorded by the very definition that they have now."""
-    kept = query(
-        "select 1 from duckdb_tables() where schema_name = 'kpi' and table_name = 'history'", {}
-    )
-    rows = query("select distinct metric, digest from kpi.history", {}) if kept else ()
+    rows = query("select distinct metric, digest from kpi.history", {})
     known = {(metric, digest) for metric, digest in rows}
     return {metric for metric, digest in digests(vocabulary).items() if (metric, digest) in known}
 
@@ -248,7 +244,7 @@ _TYPES = {
         *(pa.int32(), pa.timestamp("us"), pa.string(), pa.string()),
     ),
 }
-_SCHEMA = """
+TABLES = """
 create table if not exists kpi.publications (file varchar, turn bigint);
 create table if not exists kpi.history (
     file varchar, metric varchar, grain varchar, period date, value double, digest varchar

@@ -7,12 +7,13 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from kpi import currency
+from kpi import currency, fact_tables
 from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
 from kpi.history import computed_before
@@ -23,8 +24,18 @@ from kpi.questions import NotComputable
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
 
+# By table, name and type of each column, in order.
+Columns = Mapping[str, Mapping[str, str]]
 # Counted up when the tables below change, so that the next refresh publishes anew.
 _LAYOUT = 4
+
+
+_SOURCES = """kpi.sources (
+    position integer, source varchar, connector varchar, system varchar, into_tables varchar[],
+    every_seconds bigint, rows_total bigint
+)"""
+# Before the first edition too, somebody asks what the sources were called in the last one.
+TABLE = f"create table if not exists {_SOURCES};"
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ def write(
     version: int,
     vocabulary: Vocabulary,
     declarations: Declarations,
+    columns: Columns,
 ) -> None:
     """Writes an edition's own tables into the working database, all or none of them."""
     connection.execute("begin")
@@ -66,17 +78,26 @@ def write(
             connection, (number, published_at, version, vocabulary.text, declarations.sample)
         )
         _write_days(connection, vocabulary.calendar)
-        facts = _fact_tables(connection)
-        counted = _count_rows(connection, facts)
+        counted = _count_rows(connection, columns)
         _write_sources(connection, declarations, counted)
-        _write_tables(connection, vocabulary, declarations, facts, counted)
-        _write_columns(connection)
+        _write_tables(connection, vocabulary, declarations, columns, counted)
+        _write_columns(connection, columns)
         connection.execute("commit")
     except BaseException:
         # A commit that fails, on a full disk, has rolled back by itself.
         with contextlib.suppress(DatabaseError):
             connection.execute("rollback")
         raise
+
+
+@lru_cache(maxsize=4)
+def every_day(calendar: Calendar) -> pa.Table:
+    """Every day with the first day of its week, month, quarter and year: `kpi.days`."""
+    names = ("day", *GRAINS[1:])
+    columns = zip(*days(calendar), strict=True)
+    return pa.table(
+        {name: pa.array(c, pa.date32()) for name, c in zip(names, columns, strict=True)}
+    )
 
 
 def last_good_starts(connection: duckdb.DuckDBPyConnection) -> dict[str, dt.datetime]:
@@ -100,13 +121,21 @@ def undeclared(
 
 def known_systems(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """What the systems of the sources were called in the last edition."""
-    try:
-        return dict(connection.execute("select source, system from kpi.sources").fetchall())
-    except duckdb.CatalogException:
-        return {}
+    return dict(connection.execute("select source, system from kpi.sources").fetchall())
 
 
-def mismatches(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) -> list[Problem]:
+def columns_of_facts(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Name and type of every column that metrics can read, by fact table."""
+    found: dict[str, dict[str, str]] = {}
+    for table in fact_tables.names(connection):
+        described = connection.execute(f"describe main.{quoted(table)}").fetchall()
+        found[table] = {row[0]: row[1] for row in described}
+    return found
+
+
+def mismatches(
+    connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary, columns: Columns
+) -> list[Problem]:
     """What the vocabulary asks of fact tables that they do not have."""
 
     def query(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -116,13 +145,11 @@ def mismatches(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) ->
             raise NotComputable(str(error).partition("\n")[0]) from error
 
     proven = computed_before(vocabulary, query)
-    return against_facts(vocabulary, _fact_tables(connection), query, proven)
+    return against_facts(vocabulary, columns, query, proven)
 
 
 # (table, source) -> rows, deleted ones left out
 _Counted = dict[tuple[str, str], int]
-# table -> column -> type
-_Columns = dict[str, dict[str, str]]
 
 
 def _write_edition(connection: duckdb.DuckDBPyConnection, row: tuple[object, ...]) -> None:
@@ -140,22 +167,17 @@ def _write_days(connection: duckdb.DuckDBPyConnection, calendar: Calendar) -> No
     described = f"{_LAYOUT} {calendar!r}"
     if written == [(described,)]:
         return
-    columns = zip(*days(calendar), strict=True)
-    names = ("day", *GRAINS[1:])
-    every_day = pa.table(
-        {name: pa.array(c, pa.date32()) for name, c in zip(names, columns, strict=True)}
-    )
-    connection.register("days_to_write", every_day)
+    connection.register("days_to_write", every_day(calendar))
     connection.execute("create or replace table kpi.days as from days_to_write")
     connection.unregister("days_to_write")
     connection.execute("delete from kpi.calendar")
     connection.execute("insert into kpi.calendar values (?)", (described,))
 
 
-def _count_rows(connection: duckdb.DuckDBPyConnection, facts: _Columns) -> _Counted:
+def _count_rows(connection: duckdb.DuckDBPyConnection, columns: Columns) -> _Counted:
     counts = " union all ".join(
         f"select {literal(table)}, _source, count(*) from main.{quoted(table)} group by _source"
-        for table in facts
+        for table in columns
     )
     return {(table, source): n for table, source, n in connection.execute(counts).fetchall()}
 
@@ -163,11 +185,7 @@ def _count_rows(connection: duckdb.DuckDBPyConnection, facts: _Columns) -> _Coun
 def _write_sources(
     connection: duckdb.DuckDBPyConnection, declarations: Declarations, counted: _Counted
 ) -> None:
-    connection.execute(
-        "create or replace table kpi.sources (position integer, source varchar, "
-        "connector varchar, system varchar, into_tables varchar[], every_seconds bigint, "
-        "rows_total bigint)"
-    )
+    connection.execute(f"create or replace table {_SOURCES}")
     rows: list[tuple[object, ...]] = []
     for position, declared in enumerate(declarations.sources):
         brought = {table: n for (table, source), n in counted.items() if source == declared.source}
@@ -192,7 +210,7 @@ def _write_tables(
     connection: duckdb.DuckDBPyConnection,
     vocabulary: Vocabulary,
     declarations: Declarations,
-    facts: _Columns,
+    columns: Columns,
     counted: _Counted,
 ) -> None:
     connection.execute(
@@ -207,29 +225,33 @@ def _write_tables(
     )
     declared = {d.source: d.into for d in declarations.sources}
     rows: list[tuple[object, ...]] = []
-    for table in dict.fromkeys((*vocabulary.tables, *facts)):
+    for table in dict.fromkeys((*vocabulary.tables, *columns)):
         holders = {source for name, source in counted if name == table}
         sources = [s for s, into in declared.items() if table in into or s in holders]
         # Without one of its sources a table may lack anything: nothing in it is known to be whole.
         told = [brought_at.get(source) for source in sources]
         known = [moment for moment in told if moment is not None]
-        if unknown := currency.unknown_from(connection, table, facts.get(table, {})):
+        if unknown := currency.unknown_from(connection, table, columns.get(table, {})):
             known.append(unknown)
             told.append(unknown)
         fresh_until = min(known) if known and len(known) == len(told) else None
-        first, last = _days(connection, vocabulary, table, facts.get(table, {}))
+        first, last = _days(connection, vocabulary, table, columns.get(table, {}))
         total = sum(n for (name, _), n in counted.items() if name == table)
         rows.append((table, first, last, fresh_until, total, sources))
     _insert(connection, "kpi.tables", rows)
 
 
-def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
+def _write_columns(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
     """What every reader would have to look up in the catalog, which takes longer than all else."""
-    connection.execute(
-        "create or replace table kpi.columns as "
-        "select table_name, column_name, data_type, column_index from duckdb_columns() "
-        "where schema_name = 'main' and table_name in (select name from kpi.tables)"
+    rows = [(table, *column) for table, kinds in columns.items() for column in kinds.items()]
+    names = ("table_name", "column_name", "data_type")
+    parts = zip(*rows, strict=True)
+    connection.register(
+        "columns_to_write",
+        pa.table({name: pa.array(p, pa.string()) for name, p in zip(names, parts, strict=True)}),
     )
+    connection.execute("create or replace table kpi.columns as from columns_to_write")
+    connection.unregister("columns_to_write")
 
 
 def _insert(
@@ -263,14 +285,3 @@ def _days(
 def _local_day(calendar: Calendar, moment: dt.datetime | dt.date | None) -> dt.date | None:
     # A DATE is a local day already; a TIMESTAMP is an instant in UTC.
     return calendar.local_day(moment) if isinstance(moment, dt.datetime) else moment
-
-
-def _fact_tables(connection: duckdb.DuckDBPyConnection) -> _Columns:
-    """The columns of every fact table, name and type."""
-    found: _Columns = {}
-    for table, column, kind in connection.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
-        "where schema_name = 'facts' order by table_name, column_index"
-    ).fetchall():
-        found.setdefault(table, {})[column] = kind
-    return found

@@ -8,7 +8,7 @@ import hashlib
 import duckdb
 
 from connectors.tables import TABLES
-from kpi import deliveries, fact_tables, run_book
+from kpi import deliveries, fact_tables, history, imprint, run_book
 
 _REMEMBERED = """
 create schema if not exists kpi;
@@ -18,6 +18,8 @@ _SCHEMA = f"""
 create schema if not exists facts;
 {run_book.TABLES}
 {deliveries.TABLE}
+{history.TABLES}
+{imprint.TABLE}
 create table if not exists kpi.version (version bigint);
 insert into kpi.version select 0 where not exists (from kpi.version);
 """

@@ -107,7 +107,6 @@ def covering(calendar: Calendar, grain: str, start: dt.date, end: dt.date) -> It
         period = step(calendar, period, 1)
 
 
-@lru_cache(maxsize=4)
 def days(calendar: Calendar) -> tuple[tuple[dt.date, ...], ...]:
     """Every day with the first day of its week, month, quarter and year.
 

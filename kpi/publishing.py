@@ -96,7 +96,8 @@ def publish_open(
     not hold; but where `despite` is given, that is told of such answers and nothing is held back.
     """
     vocabulary = load_vocabulary(vocabulary_text)
-    if problems := imprint.mismatches(warehouse.connection, vocabulary):
+    columns = imprint.columns_of_facts(warehouse.connection)
+    if problems := imprint.mismatches(warehouse.connection, vocabulary, columns):
         raise Refused(problems)
     folder = editions.editions_folder(home)
     try:
@@ -115,6 +116,7 @@ def publish_open(
             version=version,
             vocabulary=vocabulary,
             declarations=sources,
+            columns=columns,
         )
         draft = Draft(warehouse.connection, vocabulary)
         if failures := known_answers.failures(draft, vocabulary):

@@ -133,7 +133,7 @@ def _fresh_day(report: TableReport, calendar: Calendar) -> dt.date | None:
 
 
 _COLUMNS = """
-select table_name, column_name, data_type from kpi.columns order by table_name, column_index
+select table_name, column_name, data_type from kpi.columns order by rowid
 """
 
 _REPORTS = """

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from kpi.editions import SourceReport
+from kpi.imprint import every_day
 from kpi.period_rows import extent
-from kpi.periods import GRAINS, Calendar, days
+from kpi.periods import Calendar
 from kpi.questions import Facts, NotComputable
 from kpi.restated import Key, Restated
 from kpi.vocabulary import Vocabulary
@@ -155,12 +155,9 @@ class Memory:
 @lru_cache(maxsize=16)
 def calendar_database(calendar: Calendar) -> duckdb.DuckDBPyConnection:
     """The days of a calendar as an edition keeps them; every edition attaches itself beside."""
-    names = ("day", *GRAINS[1:])
-    columns = zip(*days(calendar), strict=True)
-    every_day = {n: pa.array(c, pa.date32()) for n, c in zip(names, columns, strict=True)}
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.register("every_day", pa.table(every_day))
+    connection.register("every_day", every_day(calendar))
     connection.execute("CREATE SCHEMA kpi; CREATE TABLE kpi.days AS FROM every_day")
     connection.unregister("every_day")
     return connection

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from connectors.contract import Batch, Column, Shape
+from connectors.contract import Batch, Column, Shape, SourceError
 from kpi import editions, publishing
 from kpi.editions import Edition, NoEdition, SourceReport, freshness
 from kpi.imprint import Declaration, Declarations
@@ -438,6 +438,23 @@ def test_a_table_without_a_good_run_has_told_nothing(tmp_path: Path) -> None:
     assert "surveys" not in edition.fresh_until
     assert edition.facts["surveys"].first_day is None
     assert edition.facts["surveys"].fresh_day is None
+
+
+def test_a_table_into_which_nothing_could_land_is_published_as_not_filled(tmp_path: Path) -> None:
+    text = VOCABULARY.replace("surveys:", "things:").replace("from surveys", "from things")
+    shape = Shape((Column("n", type="integer"),), mode="replace")
+    batch = Batch("things", pa.table({"n": ["nine"]}), shape, "test", state={})
+    with Warehouse(working_database(warehouse_of(tmp_path))) as warehouse:
+        run = warehouse.begin("answers", NOON)
+        with pytest.raises(SourceError, match="None of the 1 rows can be read"):
+            warehouse.land(run, "answers", batch)
+        warehouse.finish(run, error="No.", advice="Mend it.", finished_at=NOON, as_of=None)
+    publish(tmp_path, text)
+
+    edition = editions.open_edition(tmp_path)
+
+    assert edition.tables["things"].rows == 0
+    assert "things" not in edition.facts
 
 
 def test_a_sources_report_tells_its_last_run_its_last_good_one_and_since_when_it_fails(
