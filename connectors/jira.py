@@ -19,7 +19,7 @@ from connectors.jira_words import UNKNOWN, Words, unknown_project
 TABLES = ("incidents", "incident_episodes")
 ENTRY = """\
 connector: jira
-url: https://NAME.atlassian.net       # with scopes: https://api.atlassian.com/ex/jira/CLOUD_ID
+url: https://NAME.atlassian.net       # a token with scopes: https://api.atlassian.com/ex/jira/CLOUD_ID
 user: ${JIRA_USER}                    # the e-mail address of the account
 token: ${JIRA_TOKEN}                  # an API token of that account
 projects: [OPS]                       # by default all that the account may see
@@ -144,13 +144,13 @@ def check(options: Options, context: Context) -> Iterator[str]:
         count = api.count(scope)
         yield f"Jira understands `incidents`; about {count:,} such issues since {start.date()}."
         words = Words(options.severity, options.service, api.fields())
-        told = Told(api.categories())
+        api.categories()
         yield f"Severity and service are in the fields {', '.join(words.fields)}."
         issues = api.sample(f"{scope} ORDER BY created DESC, key DESC", [*FIELDS, *words.fields])
         if not issues:
             yield "There is none yet, so it is not proven that their histories can be read."
         for one in [incident(issue, words) for issue in issues]:
-            told.history(api.changes([one.id]).get(one.id, ()))
+            api.changes([one.id])
             yield f"Histories can be read, which tell of re-openings. The last one: {_shown(one)}."
     yield (
         f"A pull reads the issues in {_named(options)} that match `incidents` and were created "
@@ -220,9 +220,14 @@ def _scope(options: Options, start: dt.datetime) -> str:
     """
     parts = [f"({options.incidents})", f"created >= {_milliseconds(start)}"]
     if options.projects:
-        names = (name.replace("\\", "\\\\").replace('"', '\\"') for name in options.projects)
-        parts.append(f"project IN ({', '.join(f'{chr(34)}{name}{chr(34)}' for name in names)})")
+        parts.append(f"project IN ({', '.join(map(_quoted, options.projects))})")
     return " AND ".join(parts)
+
+
+def _quoted(name: str) -> str:
+    """A text as JQL wants it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _asked(options: Options) -> dict[str, Any]:

@@ -204,7 +204,7 @@ class Site:
         if kind is None or kind[1] not in ("Incident", "Task"):
             raise ValueError(f"The value '{kind and kind[1]}' does not exist for 'issuetype'.")
         named = re.search(r"project IN \((.*?)\)", asked)
-        projects = re.findall(r'"(\w+)"', named[1]) if named else self.projects
+        projects = re.findall(r'"((?:[^"\\]|\\.)*)"', named[1]) if named else self.projects
         for name in projects:
             if name not in self.projects:
                 raise ValueError(f"The value '{name}' does not exist for the field 'project'.")

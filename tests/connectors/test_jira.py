@@ -602,6 +602,12 @@ def test_a_pull_asks_for_issues_by_milliseconds_and_in_order(site, tmp_path):
     )
 
 
+def test_a_name_of_a_project_is_quoted_for_jql(source):
+    told = source.failure(projects=['The "new" shop \\ OPS'])
+
+    assert 'project IN ("The \\"new\\" shop \\\\ OPS")' in told
+
+
 def test_the_state_lands_with_the_last_of_two_tables(site, source):
     site.create()
     found = jira.pull(source.chosen(), {}, source.context())
