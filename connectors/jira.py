@@ -19,7 +19,7 @@ from connectors.jira_words import UNKNOWN, Words, unknown_project
 TABLES = ("incidents", "incident_episodes")
 ENTRY = """\
 connector: jira
-url: https://NAME.atlassian.net       # a token with scopes: https://api.atlassian.com/ex/jira/CLOUD_ID
+url: https://NAME.atlassian.net       # with scopes: https://api.atlassian.com/ex/jira/CLOUD_ID
 user: ${JIRA_USER}                    # the e-mail address of the account
 token: ${JIRA_TOKEN}                  # an API token of that account
 projects: [OPS]                       # by default all that the account may see
