@@ -10,6 +10,7 @@ from pathlib import Path
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "landing": ("--rows", "100000", "--rounds", "3"),
     "sql": ("100000",),
+    "paging": ("50000",),
     "questions": ("200000",),
     "checking": ("200",),
     "idle": ("3",),

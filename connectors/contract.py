@@ -123,8 +123,8 @@ class Pages:
 
     `records` leads to the list of records in each document (`data.items`; empty where the document
     is the list itself). `fields` says what is taken of a record: raw column -> path
-    (`service.summary`). A path that a record lacks gives null, one that ends at a list or a mapping
-    its JSON text.
+    (`service.summary`); a number in a path counts the places of a list from 0. A path that a record
+    lacks gives null, one that ends at a list or a mapping its JSON text.
     """
 
     documents: tuple[bytes, ...]

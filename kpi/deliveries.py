@@ -70,9 +70,9 @@ def note(connection: duckdb.DuckDBPyConnection, origin: Origin, delivery: Delive
 def learn(
     delivery: Delivery, shape: Shape, words: Mapping[str, Sequence[str]]
 ) -> tuple[Delivery, tuple[str, ...]]:
-    """A sentence for each column with words that were not told yet, and who knows them now.
+    """The delivery that remembers these words, and a sentence for each column with new ones.
 
-    `words` are those that a column's map does not know, by fact column.
+    `words` are those of the source that a column's map does not know, by fact column.
     """
     notes, known = [], dict(delivery.words)
     declared = {column.name.lower(): column for column in shape.columns}

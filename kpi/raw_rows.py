@@ -115,10 +115,6 @@ class FileRows(RawRows):
         self.scan = scan
         self._stamps = {path: _stamp(path) for path in scan.paths}
 
-    def delivered(self, before: Mapping[str, str]) -> Mapping[str, str]:
-        """What the rows have, to compare with what those of the delivery before had (`before`)."""
-        return self.columns
-
     def check_unchanged(self) -> None:
         for path, before in self._stamps.items():
             if _stamp(path) != before:

@@ -263,6 +263,14 @@ def test_no_document_brings_only_its_state(desk: Desk):
     assert (landed.new, desk.warehouse.state("desk")) == (0, {"page": 3})
 
 
+def test_a_replacement_without_a_document_leaves_nothing(desk: Desk):
+    desk.land([{"id": 1}], columns=(ID,))
+
+    landed = desk.land(columns=(ID,), mode="replace", state={})
+
+    assert (landed.deleted, desk.things("id")) == (1, [])
+
+
 def test_a_document_without_the_records_is_an_error_that_says_what_was_there(desk: Desk):
     with pytest.raises(SourceError) as told:
         desk.land({"items": []}, {"error": "no"}, records="items", columns=(ID,))

@@ -622,6 +622,25 @@ def test_unknown_words_are_told_of_rows_that_join_a_table_and_of_the_first_alike
     assert (len(landed.drift), desk.things()) == (1, [("0", "sev1"), ("1", "unknown")])
 
 
+def test_words_are_still_known_when_the_working_database_is_opened_again(tmp_path: Path):
+    path = tmp_path / "warehouse.duckdb"
+    with Warehouse(path) as warehouse:
+        Desk(warehouse).land(severities("P9"), columns=SEVERITY)
+
+    with Warehouse(path) as warehouse:
+        assert Desk(warehouse).land(severities("P9"), columns=SEVERITY).drift == ()
+
+
+def test_a_working_database_from_before_words_were_remembered_goes_on(tmp_path: Path):
+    path = tmp_path / "warehouse.duckdb"
+    with Warehouse(path) as warehouse:
+        Desk(warehouse).land(severities("P1"), columns=SEVERITY)
+        warehouse.connection.execute("alter table kpi.deliveries drop column words")
+
+    with Warehouse(path) as warehouse:
+        assert len(Desk(warehouse).land(severities("P9"), columns=SEVERITY).drift) == 1
+
+
 def test_without_an_otherwise_nobody_is_told_of_words(desk: Desk):
     columns = (Column("id"), Column("n", values={"P1": "sev1"}))
 
