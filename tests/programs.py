@@ -1,17 +1,20 @@
-"""Finds the real servers and browsers that some tests need."""
+"""Finds the real servers, browsers and published schemas that some tests need."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+_PROJECT = Path(__file__).parents[1]
 
 # Debian keeps PostgreSQL's server programs out of PATH; macOS keeps Chrome in its applications;
 # what comes from PyPI and is no part of the program has an environment of its own.
 _ELSEWHERE = (
-    Path(__file__).parents[1] / ".venv" / "localstripe" / "bin",
+    _PROJECT / ".venv" / "localstripe" / "bin",
     *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
     Path("/Applications/Google Chrome.app/Contents/MacOS"),
 )
@@ -26,7 +29,17 @@ def program(*names: str, package: str) -> str:
         for folder in _ELSEWHERE:
             if os.access(folder / name, os.X_OK):
                 return str(folder / name)
-    reason = f"needs {names[0]}: install the package {package} (see docs/development.md)"
+    return _lacking(names[0], package)
+
+
+def file(path: str, *, package: str) -> Path:
+    """A file of an installed package, below the project; without it as `program` does."""
+    found = _PROJECT / path
+    return found if found.is_file() else _lacking(found.name, package)
+
+
+def _lacking(name: str, package: str) -> NoReturn:
+    reason = f"needs {name}: install the package {package} (see docs/development.md)"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
