@@ -40,7 +40,7 @@ class Landing:
         Raises what the connector raises; what had landed stays.
         """
         name = self._module.__name__.rpartition(".")[2]
-        chosen = self._module.Options(connector=name, **options)
+        chosen = self._module.Options.model_validate({"connector": name, **options})
         context = Context(self._folder, now, full, notice=self.notices.append)
         landed = []
         if full:
