@@ -70,10 +70,10 @@ class SystemOptions(Options):
 class Named(BaseModel):
     """Where a record has a word of ours, and what its words mean: `{from: FIELD, map: {P1: sev1}}`.
 
-    `source` is a path in a record, `service.summary`.
+    `source` is a path in a record, `service.summary`. Some systems have numbers for words.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     source: str = Field(alias="from", min_length=1)
     map: Mapping[str, str] = Field(default_factory=dict)
