@@ -67,6 +67,10 @@ class Landing:
         """What a statement finds; the views without deleted rows are named as the tables are."""
         return self._warehouse.connection.execute(sql).fetchall()
 
+    def close(self) -> None:
+        """Lets go of the working database; for a test that makes many."""
+        self._warehouse.connection.close()
+
 
 def _empty() -> Path:
     """A working database without facts: to copy one is faster than to make one for each test."""
