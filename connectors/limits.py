@@ -25,8 +25,10 @@ class Limits:
     that says how many questions are left: where some are, `reset` speaks of another limit than the
     one that was hit. Status 429 always means a limit; with `forbidden` a 403 does too, where it
     comes with Retry-After, with nothing remaining, or with `words` (a regular expression) in its
-    text. `pause` is the shortest wait, in seconds, where the answer names none. Retry-After, in
-    seconds or as a date (RFC 9110, 10.2.3), goes before everything else.
+    text. `pause` is the shortest wait, in seconds, where the answer names none. `longer` is a
+    second limit with headers of its own, such as one a day beside one a minute: where nothing is
+    left of it, it is the one to wait for. Retry-After, in seconds or as a date (RFC 9110, 10.2.3),
+    goes before everything else.
     """
 
     reset: str | None = None
@@ -35,6 +37,7 @@ class Limits:
     forbidden: bool = False
     words: str | None = None
     pause: float = 1.0
+    longer: Limits | None = None
 
     def hit(self, status: int, headers: Mapping[str, str], said: str) -> bool:
         """Whether an answer says that a limit was hit; `said` are the system's own words."""
@@ -51,6 +54,8 @@ class Limits:
         `now` is our clock (epoch seconds), which counts only where the system shows none.
         """
         told = retry_after(headers, now)
+        if told is None and self.longer is not None and self.longer._left(headers) == 0:
+            return self.longer.wait(headers, now)
         if told is not None or self.reset is None or self._left(headers):
             return told
         return _until(headers.get(self.reset, ""), self.form, _system_time(headers, now))

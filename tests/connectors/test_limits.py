@@ -102,6 +102,17 @@ def test_a_reset_of_a_limit_that_has_something_left_is_not_the_one_that_was_hit(
     assert GITHUB.wait({**headers, "x-ratelimit-remaining": "0"}, NOW) == 3600
 
 
+def test_of_two_limits_the_longer_one_counts_where_nothing_is_left_of_it():
+    day = Limits(reset="day-reset", remaining="day-remaining")
+    both = Limits(reset="minute-reset", remaining="minute-remaining", longer=day)
+    resets = {"minute-reset": "30", "day-reset": "7200"}
+
+    assert both.wait({**resets, "minute-remaining": "0", "day-remaining": "9"}, NOW) == 30
+    assert both.wait({**resets, "minute-remaining": "9", "day-remaining": "0"}, NOW) == 7200
+    assert both.wait({**resets, "minute-remaining": "0", "day-remaining": "0"}, NOW) == 7200
+    assert both.wait({**resets, "minute-remaining": "9", "day-remaining": "9"}, NOW) is None
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "said", "is_hit"),
     [
