@@ -37,9 +37,9 @@ class Home:
         return self.world["acme/shop"]
 
     def options(self, **more: Any) -> dict[str, Any]:
-        """An entry of `sources.yaml`."""
-        usual = {"connector": "github", "url": self.url, "token": TOKEN}
-        return {**usual, "repositories": ["acme/shop"], **more}
+        """The keys of an entry of `sources.yaml`."""
+        usual = {"url": self.url, "token": TOKEN, "repositories": ["acme/shop"]}
+        return {**usual, **more}
 
     def pull(self, now: dt.datetime = NOW, full: bool = False, **more: Any) -> Landed:
         """One pull; the requests of those before are forgotten."""
@@ -48,14 +48,17 @@ class Home:
 
     def check(self, **more: Any) -> list[str]:
         """What a check says."""
-        chosen = github.Options(**self.options(**more))
-        return list(github.check(chosen, Context(home=self._folder, now=NOW)))
+        context = Context(home=self._folder, now=NOW)
+        return list(github.check(self.chosen(**more), context))
 
     def present(self, now: dt.datetime = NOW, **more: Any) -> list[Present]:
         """What GitHub still has."""
-        chosen = github.Options(**self.options(**more))
         context = Context(home=self._folder, now=now)
-        return list(github.present(chosen, self.landing.state, context))
+        return list(github.present(self.chosen(**more), self.landing.state, context))
+
+    def chosen(self, **more: Any) -> github.Options:
+        """The entry, checked."""
+        return github.Options(connector="github", **self.options(**more))
 
     def paths(self) -> list[str]:
         """The paths that were asked since the last pull began, without their parameters."""
@@ -70,8 +73,4 @@ class Home:
 def home_of(folder: Path, world: World, prefix: str = "") -> Iterator[Home]:
     """The world, running, and a home folder for it."""
     with world.peer.serving() as server:
-        home = Home(folder, world, server.url + prefix, server.asked)
-        try:
-            yield home
-        finally:
-            home.landing.close()
+        yield Home(folder, world, server.url + prefix, server.asked)

@@ -276,7 +276,8 @@ def test_a_token_that_may_not_see_commits_is_not_taken_for_history_written_anew(
         home.pull()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
 def test_any_history_gives_what_git_would_say(home, seed):
     chance = random.Random(seed)
     shop = home.shop

@@ -535,6 +535,7 @@ def test_a_run_ended_with_its_last_job_whatever_changed_it_later(home):
     assert one(home) == ("success", START + MINUTE, False)
 
 
+@pytest.mark.slow
 def test_more_runs_than_github_shows_at_once_are_read_in_parts(home):
     workflow = home.shop.workflow("Deploy", "deploy.yml")
     sha = home.shop.commit(at=START)
@@ -561,6 +562,7 @@ def test_a_run_that_is_deleted_between_two_pages_hides_no_other(home):
     assert set(map(int, deployments(home))) >= set(numbers[:-3])
 
 
+@pytest.mark.slow
 def test_more_runs_in_one_second_than_github_shows_are_an_error(home):
     workflow = home.shop.workflow("Deploy", "deploy.yml")
     sha = home.shop.commit(at=START)

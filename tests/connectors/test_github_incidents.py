@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors import github, github_issues
+from connectors import github_issues
 from connectors.contract import Context, SourceError
 from connectors.github_api import Repository, connected
 from connectors.http import Rejected
@@ -250,9 +250,8 @@ def test_issues_of_the_same_second_are_all_read_though_a_page_holds_fewer(home):
 
 def changed(home: Home) -> list[int]:
     """The numbers of all issues, in the order in which they were read, five a page."""
-    chosen = github.Options(**home.options(page_size=5))
     shop = Repository("acme/shop", "", has_issues=True)
-    with connected(chosen, Context(home=Path(), now=NOW)) as api:
+    with connected(home.chosen(page_size=5), Context(home=Path(), now=NOW)) as api:
         return [each["number"] for each in github_issues.changed(api, shop, START - DAY, {})]
 
 
