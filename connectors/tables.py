@@ -159,4 +159,15 @@ TABLES: dict[str, FactTable] = {
         },
         key=("response_id",),
     ),
+    # GitLab counts and measures in its own way, which is not ours: the two are never mixed.
+    "gitlab_dora": FactTable(
+        row="one of GitLab's own DORA figures of one project for one day",
+        columns={
+            "day": "DATE",
+            "project": "VARCHAR",
+            "metric": "VARCHAR",
+            "value": "DOUBLE",
+        },
+        key=("day", "project", "metric"),
+    ),
 }
