@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from connectors import contract, http
 from connectors.contract import Batch, Context, Present, SourceError
-from connectors.gitlab_api import LIMITS, PAGE, Api, Project
+from connectors.gitlab_api import LIMITS, PAGE, Api, Project, has_no_dora
 from connectors.gitlab_reading import Plan, Reading
 from connectors.gitlab_rows import Words, deployment_id, environment_of
 
@@ -107,7 +107,7 @@ def check(options: Options, context: Context) -> Iterator[str]:
         api = Api(session, options.page_size)
         yield f"Reached {http.shown_address(options.url)}; it takes `token`, {_whose(api)}."
         projects = _projects(options, api)
-        yield f"All {len(projects)} projects in `projects` are there."
+        yield f"Can be read: {', '.join(project.path for project in projects)}."
         for project in projects:
             yield _shown(project, api, words)
         if options.dora:
@@ -189,12 +189,12 @@ def _shown(project: Project, api: Api, words: Words) -> str:
     newest = api.newest(project)
     if newest is None:
         return f"{project.path} can be read, and has no deployments yet."
-    shipped = sum(1 for _ in api.merge_requests(project, newest["id"]))
+    shipped = next(api.merge_requests(project, newest["id"]), None)
     name = environment_of(newest).get("name") or "an unnamed environment"
     kind = "production" if words.is_production(name) else "not production by its name"
     return (
-        f"The last deployment of {project.path}: {newest.get('status')}, to {name} ({kind}), with "
-        f"{shipped} merge requests, changed {newest.get('updated_at')}."
+        f"The last deployment of {project.path}: {newest.get('status')}, to {name} ({kind}), "
+        f"{'with' if shipped else 'without'} merge requests, changed {newest.get('updated_at')}."
     )
 
 
@@ -203,7 +203,10 @@ def _figures(project: Project, api: Api, now: dt.datetime) -> str:
     try:
         api.dora(project, "deployment_frequency", now.date(), now.date())
     except http.Rejected as error:
-        if error.status not in (403, 404):
+        if not has_no_dora(error):
             raise
-        return f"DORA figures will not come, which need GitLab Ultimate. {error}"
+        return (
+            "DORA figures will not come: they need GitLab Ultimate, and the role Reporter "
+            f"({error.status}: {error.said})."
+        )
     return "DORA figures can be read, into gitlab_dora."

@@ -122,15 +122,21 @@ class Api:
                 raise
 
     def dora(self, project: Project, metric: str, begin: dt.date, end: dt.date) -> list[Record]:
-        """GitLab's own figure for each day from `begin` to `end`; raises Rejected without it."""
+        """GitLab's own figure for each day from `begin` to `end`, 90 days at most.
+
+        Raises Rejected, which `has_no_dora` knows, where GitLab does not give it.
+        """
+        # GitLab wants at least two days.
+        first = min(begin, end - dt.timedelta(days=1))
         params = {
             "metric": metric,
             "interval": "daily",
             "environment_tiers[]": ["production"],
-            "start_date": begin.isoformat(),
+            "start_date": first.isoformat(),
             "end_date": end.isoformat(),
         }
-        return paging.records_of(self.session.page(f"projects/{project.id}/dora/metrics", params))
+        page = self.session.page(f"projects/{project.id}/dora/metrics", params)
+        return [each for each in paging.records_of(page) if each["date"] >= begin.isoformat()]
 
     def token(self) -> Record | None:
         """What `token` says of itself: scopes, end; None where GitLab does not tell."""
@@ -171,6 +177,14 @@ def permitted(what: str) -> Iterator[None]:
         yield
     except http.Rejected as error:
         raise _explained(error, what) from None
+
+
+def has_no_dora(error: http.Rejected) -> bool:
+    """Whether GitLab gives no DORA figures to this user, or has none: the edition is another.
+
+    It says so with a 401 too, as if the token were not good.
+    """
+    return error.status in (403, 404) or (error.status == 401 and "dora" in error.said.lower())
 
 
 def _explained(error: http.Rejected, what: str) -> http.Rejected:

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors import http
 from connectors.contract import Batch, Context
-from connectors.gitlab_api import METRICS, Api, Project, Record, moment
+from connectors.gitlab_api import METRICS, Api, Project, Record, has_no_dora, moment
 from connectors.gitlab_rows import (
     STATUSES,
     Row,
@@ -23,7 +23,7 @@ from connectors.gitlab_rows import (
 )
 
 # So many deployed merge requests of a service are remembered: about 40 bytes each.
-_MOST_KNOWN = 2_000
+_MOST_KNOWN = 5_000
 _ROWS_AT_ONCE = 500
 # DORA figures of the last three months may still change, and are asked for in such windows.
 _QUARTER = dt.timedelta(days=89)
@@ -101,7 +101,7 @@ class Reading:
             try:
                 rows = list(self._figures(project, known.figures))
             except http.Rejected as error:
-                if error.status not in (403, 404):
+                if not has_no_dora(error):
                     raise
                 self._tell(
                     "dora",
@@ -185,6 +185,10 @@ class Reading:
             return
         before = deployed.setdefault(service, {})
         for request in self._api.merge_requests(project, deployment["id"]):
+            # To the first deployment of an environment GitLab counts all that was ever merged.
+            merged = moment(request.get("merged_at"))
+            if merged is not None and merged < self._plan.start:
+                continue
             number = str(request.get("iid"))
             first = before.get(number)
             if first is not None and first <= at:

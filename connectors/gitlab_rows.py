@@ -24,7 +24,7 @@ COLUMNS = {
         "merged_at",
         "deployed_at",
     ),
-    "gitlab_dora": ("day", "project", "metric", "value"),
+    "gitlab_dora": ("day", "project", "figure", "reported"),
 }
 # https://docs.gitlab.com/api/deployments, and "skipped", which GitLab has too.
 STATUSES = {"created", "running", "success", "failed", "canceled", "skipped", "blocked"}

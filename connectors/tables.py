@@ -165,9 +165,9 @@ TABLES: dict[str, FactTable] = {
         columns={
             "day": "DATE",
             "project": "VARCHAR",
-            "metric": "VARCHAR",
-            "value": "DOUBLE",
+            "figure": "VARCHAR",
+            "reported": "DOUBLE",
         },
-        key=("day", "project", "metric"),
+        key=("day", "project", "figure"),
     ),
 }

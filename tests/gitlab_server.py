@@ -165,10 +165,10 @@ class GitLab:
 
     def _figures(self, request: Request) -> Answer:
         if self.dora is None:
-            return data({"message": "403 Forbidden"}, 403)
+            return data({"message": "You do not have permission to access dora metrics."}, 401)
         query = request.query
         days = dt.date.fromisoformat(query["end_date"]) - dt.date.fromisoformat(query["start_date"])
-        if days.days > 90:
+        if not 0 < days.days <= 91:
             return data({"message": "Date range must be shorter than 91 days."}, 400)
         return data(
             [

@@ -305,6 +305,13 @@ def test_merge_requests_that_are_linked_late_are_there_with_the_next_pull(system
     assert landing.rows(CHANGES) == [("merge1", "group/shop/1", hour(5))]
 
 
+def test_what_was_merged_before_the_start_is_no_change(system, server, landing):
+    system.deploy(50, system.merge(merged=23), system.merge(merged=25))
+    landing.pull(options(server, start="2026-01-02"), hour(60))
+
+    assert [change for change, *_ in landing.rows(CHANGES)] == ["merge2"]
+
+
 # --- options ------------------------------------------------------------------------------------
 
 
@@ -363,10 +370,20 @@ def test_figures_of_gitlab_have_a_table_of_their_own_and_an_unknown_one_is_null(
     }
     landing.pull(options(server, dora=True), dt.datetime(2026, 7, 1))
 
-    assert landing.rows("select day, project, metric, value from gitlab_dora order by 1") == [
+    assert landing.rows("select day, project, figure, reported from gitlab_dora order by 1") == [
         (dt.date(2026, 1, 1), "group/shop", "deployment_frequency", 3.0),
         (dt.date(2026, 6, 1), "group/shop", "lead_time_for_changes", None),
     ]
+
+
+@pytest.mark.parametrize("days", [0, 1, 89, 90, 91, 180])
+def test_every_day_of_figures_is_asked_for(system, server, landing, days):
+    first = dt.date(2026, 1, 1)
+    every = [first + dt.timedelta(days=number) for number in range(days + 1)]
+    system.dora = {"deployment_frequency": [{"date": str(day), "value": 1} for day in every]}
+    landing.pull(options(server, dora=True), dt.datetime.combine(every[-1], dt.time(12)))
+
+    assert landing.rows("select day from gitlab_dora order by 1") == [(day,) for day in every]
 
 
 def test_without_ultimate_that_is_told_once_and_everything_else_comes(system, server, landing):
@@ -396,12 +413,11 @@ def test_a_check_says_what_it_found(system, server, tmp_path):
     system.deploy(5, system.merge())
 
     assert checked(server, tmp_path, dora=True)[1:] == [
-        "All 1 projects in `projects` are there.",
-        "The last deployment of group/shop: success, to production (production), with 1 merge "
+        "Can be read: group/shop.",
+        "The last deployment of group/shop: success, to production (production), with merge "
         "requests, changed 2026-01-01T05:00:00.000Z.",
-        f"DORA figures will not come, which need GitLab Ultimate. {server.url}"
-        "/projects/7/dora/metrics refuses `token` (403 Forbidden: 403 Forbidden). Check that it is "
-        "current and may read what this source asks for.",
+        "DORA figures will not come: they need GitLab Ultimate, and the role Reporter "
+        "(401: You do not have permission to access dora metrics.).",
         "A pull reads what was deployed since 2026-01-01 into deployments and changes.",
     ]
 

@@ -1,0 +1,156 @@
+"""After any story, read in any pieces and with any faults, the facts are what was deployed."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors import gitlab
+from connectors.contract import SourceError
+from connectors.gitlab_api import moment
+from tests import peer as faults
+from tests.connectors.landed import Landing
+from tests.gitlab_server import GitLab, hour, told
+from tests.peer import Clock
+
+pytestmark = pytest.mark.slow
+
+DEPLOYMENTS = """
+    select deployment_id, service, status, deployed_at, failed from deployments order by all"""
+CHANGES = "select change_id, deployment_id, service, deployed_at from changes order by all"
+_FAULTS = {
+    "cut": faults.cut_json,
+    "page": faults.web_page,
+    "again": faults.repeated,
+    "hang": faults.hanging_up,
+    "fail": faults.failing(500),
+    "limit": faults.failing(429, {"RateLimit-Reset": "1800000007", "RateLimit-Remaining": "0"}),
+}
+_ENVIRONMENTS = ("production", "prod-us", "staging")
+_FAILED = {"success": False, "failed": True}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some time goes by, things happen, and then a pull goes right or wrong."""
+
+    hours: int
+    deeds: tuple[int, ...]
+    fault: tuple[int, str] | None
+    meanwhile: tuple[int, int] | None
+    page_size: int
+
+
+_STEPS = st.builds(
+    Step,
+    hours=st.sampled_from([1, 2, 30]),
+    deeds=st.lists(st.integers(0, 10_000), max_size=8).map(tuple),
+    fault=st.none() | st.tuples(st.integers(1, 20), st.sampled_from(sorted(_FAULTS))),
+    meanwhile=st.none() | st.tuples(st.integers(1, 9), st.integers(0, 10_000)),
+    page_size=st.integers(1, 4),
+)
+
+
+class Story:
+    """What happens in a project; each deed at a minute of its own."""
+
+    def __init__(self, system: GitLab) -> None:
+        self.system = system
+        self.hours = 1.0
+        self.unshipped: dict[str, list[int]] = {name: [] for name in _ENVIRONMENTS}
+
+    def deed(self, choice: int) -> None:
+        """Something that may happen now, chosen by a number."""
+        self.hours += 1 / 64
+        records = self.system.deployments.all("id")
+        running = [each for each in records if each["status"] == "running"]
+        if choice % 4 == 0 and running:
+            self._end(running[choice // 4 % len(running)], choice // 16 % 3)
+        elif choice % 4 == 1 and records:
+            old = records[choice // 4 % len(records)]
+            self.system.deployments.change(old["id"], updated_at=told(hour(self.hours)))
+        elif choice % 4 == 2:
+            made = self.system.merge("2026-01-01T00:30:00Z", merged=self.hours)
+            for waiting in self.unshipped.values():
+                waiting.append(made)
+        else:
+            name = _ENVIRONMENTS[choice // 4 % 3]
+            self.system.deploy(self.hours, status="running", environment=name)
+
+    def _end(self, deployment: dict[str, Any], how: int) -> None:
+        status, now = ("success", "failed", "canceled")[how], told(hour(self.hours))
+        if status == "success":
+            name = deployment["environment"]["name"]
+            self.system.shipped[deployment["id"]] = self.unshipped[name]
+            self.unshipped[name] = []
+        ended = {**deployment["deployable"], "finished_at": now}
+        self.system.deployments.change(
+            deployment["id"], status=status, updated_at=now, deployable=ended
+        )
+
+    def facts(self, *, by_environment: bool) -> tuple[list[Any], list[Any]]:
+        """All rows of deployments and of changes, computed plainly."""
+        rows, first = [], {}
+        for each in self.system.deployments.all("id"):
+            name, status = each["environment"]["name"], each["status"]
+            if name == "staging":
+                continue
+            service = name if by_environment else "group/shop"
+            at = moment(each["deployable"]["finished_at"]) if status == "success" else None
+            number = f"group/shop/{each['iid']}"
+            rows.append((number, service, status, at, _FAILED.get(status)))
+            for request in self.system.shipped[each["id"]] if at else ():
+                key = (f"merge{request}", service)
+                first[key] = min(first.get(key, (at, number)), (at, number))
+        changes = [(key[0], number, key[1], at) for key, (at, number) in first.items()]
+        return sorted(rows, key=str), sorted(changes)
+
+
+@settings(max_examples=25)
+@given(steps=st.lists(_STEPS, min_size=1, max_size=5), by_environment=st.booleans())
+def test_the_facts_are_what_was_deployed(steps: list[Step], by_environment: bool) -> None:
+    clock = Clock()
+    system = GitLab(clock)
+    story = Story(system)
+    source = "environment" if by_environment else "project"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+        system.peer.serving() as server,
+    ):
+        patch.setattr("connectors.patience.time", clock)
+        options = {
+            "url": server.url,
+            "token": "s3cret",
+            "projects": "group/shop",
+            "start": "2026-01-01",
+            "service": {"from": source},
+        }
+        landing = Landing(Path(folder), gitlab)
+        for step in steps:
+            story.hours += step.hours
+            for choice in step.deeds:
+                story.deed(choice)
+            count, planned = system.peer.count, {}
+            if step.meanwhile:
+                place, choice = step.meanwhile
+                planned[count + place] = faults.meanwhile(lambda deed=choice: story.deed(deed))
+            if step.fault:
+                planned[count + step.fault[0]] = _FAULTS[step.fault[1]]
+            system.peer.faults = planned
+            try:
+                landing.pull({**options, "page_size": step.page_size}, hour(story.hours + 1))
+            except SourceError:
+                assert step.fault is not None
+        system.peer.faults = {}
+        landing.pull(options, hour(story.hours + 1))
+        deployments, changes = story.facts(by_environment=by_environment)
+
+        assert sorted(landing.rows(DEPLOYMENTS), key=str) == deployments
+        assert landing.rows(CHANGES) == changes
