@@ -73,12 +73,15 @@ def outcome_of(statuses: list[Record], deployment: Deployment, now: dt.datetime)
     if succeeded is not None:
         at = str(succeeded["created_at"])
         return Outcome(str(succeeded["state"]), at, False, True, deployment.sha)
-    last = next((state for state in reversed(states) if state in FAILED), None)
+    failure = next((each for each in reversed(statuses) if each.get("state") in FAILED), None)
+    last = failure["state"] if failure else None
+    failed_at = str(failure["created_at"]) if failure else None
     told = states[-1] if states else None
     changed = moment(statuses[-1]["created_at"]) if statuses else deployment.created
     is_over = last is not None or told in ENDED or told is None
     is_settled = settled(deployment, now, changed if is_over else None)
-    return Outcome(last or told, None, True if last else None, is_settled, deployment.sha)
+    failed = True if last else None
+    return Outcome(last or told, None, failed, is_settled, deployment.sha, failed_at)
 
 
 def _deployment(record: Record) -> Deployment:

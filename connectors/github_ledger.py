@@ -49,6 +49,7 @@ class Outcome:
     """What became of a deployment: GitHub's word, when and with which commit it first succeeded.
 
     `failed` is None while, or where, that is unknown; `is_settled` says that nothing more comes.
+    `failed_at` is when it failed, where it never succeeded.
     """
 
     status: str | None
@@ -56,6 +57,7 @@ class Outcome:
     failed: bool | None
     is_settled: bool
     sha: str
+    failed_at: str | None = None
 
 
 class Ledger(Protocol):

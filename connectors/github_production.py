@@ -225,7 +225,7 @@ class _Reading:
             "service": self._service(deployment),
             "version": deployment.version,
             "status": outcome.status,
-            "deployed_at": outcome.deployed_at,
+            "deployed_at": outcome.deployed_at or outcome.failed_at,
             "failed": outcome.failed,
         }
 

@@ -58,8 +58,10 @@ class Runs:
         if told == SUCCEEDED:
             return Outcome(told, self._ended(run, last), False, True, deployment.sha)
         changed = moment(run["updated_at"]) if is_over else None
-        failed = True if told in FAILED else None
-        return Outcome(told, None, failed, settled(deployment, now, changed), deployment.sha)
+        is_settled = settled(deployment, now, changed)
+        if told not in FAILED:
+            return Outcome(told, None, None, is_settled, deployment.sha)
+        return Outcome(told, None, True, is_settled, deployment.sha, self._ended(run, last))
 
     def _ended(self, run: Record, attempt: int) -> str:
         """When the last job of an attempt was completed, for its run may change long after that."""

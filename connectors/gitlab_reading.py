@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from connectors import http
@@ -16,10 +16,10 @@ from connectors.gitlab_rows import (
     Words,
     batch,
     change_row,
-    deployed_at,
     deployment_row,
     environment_of,
     raw,
+    succeeded_at,
 )
 
 # So many deployed merge requests of a service are remembered: about 40 bytes each.
@@ -180,7 +180,7 @@ class Reading:
         deployed: dict[str, dict[str, str]],
     ) -> Iterator[Row]:
         """The merge requests that no other deployment of the service is known to have shipped."""
-        at, service = deployed_at(deployment), row[1] or ""
+        at, service = succeeded_at(deployment), row[1] or ""
         if moment(at) is None or at is None or deployment.get("id") is None:
             return
         before = deployed.setdefault(service, {})
@@ -240,5 +240,6 @@ class Reading:
         return {
             "asked": self._plan.asked,
             "start": self._plan.start.isoformat(),
-            "projects": {number: dict(vars(each)) for number, each in self._known.items()},
+            # A copy, for what is known grows before the next batch lands.
+            "projects": {number: asdict(each) for number, each in self._known.items()},
         }

@@ -69,13 +69,18 @@ def environment_of(deployment: Record) -> Mapping[str, Any]:
     return deployment.get("environment") or {}
 
 
-def deployed_at(deployment: Record) -> str | None:
-    """When a deployment succeeded; None for one that has not.
+def succeeded_at(deployment: Record) -> str | None:
+    """When a deployment succeeded; None for one that has not."""
+    return ended_at(deployment) if deployment.get("status") == "success" else None
+
+
+def ended_at(deployment: Record) -> str | None:
+    """When a deployment succeeded or failed; None for one that has done neither.
 
     The end of its job is the end of the deployment; one made through the API has no job, and its
-    last change is its success.
+    last change is its end.
     """
-    if deployment.get("status") != "success":
+    if deployment.get("status") not in _FAILED:
         return None
     job = deployment.get("deployable") or {}
     return raw(
@@ -97,7 +102,7 @@ def deployment_row(deployment: Record, project: Project, words: Words) -> Row:
         words.service(project, environment_of(deployment).get("name") or ""),
         _version(deployment),
         status,
-        deployed_at(deployment),
+        ended_at(deployment),
         _FAILED.get(status or ""),
     )
 

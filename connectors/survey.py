@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
@@ -110,10 +110,11 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
     known = {each: value for each, value in known.items() if each in ids}
     rows = Rows(_choice(options), _names(options))
     with _connected(options, context) as session:
+        is_anew = False
         for each in ids:
             survey = _survey(options, session, each)
-            yield from _read(survey, each, known, rows, options, context)
-    _remark(options, rows, context)
+            is_anew |= yield from _read(survey, each, known, rows, options, context)
+    _remark(options, rows, context, is_anew=is_anew)
 
 
 def present(options: Options, state: Mapping[str, Any], context: Context) -> Iterator[Present]:
@@ -154,8 +155,11 @@ def _read(
     rows: Rows,
     options: Options,
     context: Context,
-) -> Iterator[Batch]:
-    """What is new in one survey; where the system gives up, what had come by then lands too."""
+) -> Generator[Batch, None, bool]:
+    """What is new in one survey; where the system gives up, what had come by then lands too.
+
+    Returns whether all of it was read.
+    """
     now = context.now.replace(microsecond=0)
     asked = _asked(options, survey)
     before = known.get(name, {})
@@ -182,6 +186,7 @@ def _read(
         raise
     context.progress(rows.read, None)
     yield landed()
+    return not mine
 
 
 def _connected(options: Options, context: Context) -> http.Session:
@@ -234,8 +239,8 @@ def _counts(answer: Answer, start: dt.datetime) -> bool:
     return answer.moment is None or answer.moment >= start
 
 
-def _remark(options: Options, rows: Rows, context: Context) -> None:
-    """Says what was strange about the answers of a pull."""
+def _remark(options: Options, rows: Rows, context: Context, *, is_anew: bool) -> None:
+    """Says what was strange about the answers of a pull; of a few new ones little can be said."""
     low, high = options.scale
     if rows.outside:
         context.notice(
@@ -243,7 +248,7 @@ def _remark(options: Options, rows: Rows, context: Context) -> None:
             "without a score."
         )
     for name, named in _names(options).items():
-        if rows.read and name not in rows.met:
+        if is_anew and rows.read and name not in rows.met:
             context.notice(
                 f"None of the {rows.read:,} answers that were read has '{named.source}', where "
                 f"`{name}` should be."

@@ -21,7 +21,7 @@ from connectors.survey_answers import (
     permitted,
     text,
 )
-from connectors.survey_order import by_change
+from connectors.survey_order import by_change, within
 
 NAME = "Delighted"
 URL = "https://api.delighted.com"
@@ -30,6 +30,7 @@ LIMITS = Limits()
 _PATH = "v1/survey_responses.json"
 _WINDOW = dt.timedelta(days=90)
 _NPS = (0, 10)
+_NPS_KINDS = {"nps", "enps"}
 _SECOND = dt.timedelta(seconds=1)
 
 
@@ -99,6 +100,8 @@ class Project:
                 with _permitted():
                     pages = paging.by_number(self._session, _PATH, params, size=self._size)
                     found = [each for page in pages for each in paging.records_of(page)]
+            given = (moment(_time(each.get("created_at"))) for each in found)
+            within(given, begin - _SECOND, stop, NAME)
             yield stop, found
             if 2 * len(found) < self._size:
                 length = min(2 * length, _WINDOW)
@@ -119,7 +122,7 @@ class Project:
 
     def _answer(self, record: Record) -> Answer:
         kind = record.get("survey_type") or "nps"
-        if (kind == "nps") != (self._choice.scale == _NPS):
+        if (kind in _NPS_KINDS) != (self._choice.scale == _NPS):
             low, high = self._choice.scale
             raise SourceError(
                 f"{NAME} asks '{kind}' in this project, which does not run from {low} to {high}.",

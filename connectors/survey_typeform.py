@@ -23,6 +23,7 @@ from connectors.survey_answers import (
     text,
     unknown_survey,
 )
+from connectors.survey_order import within
 
 NAME = "Typeform"
 URL = "https://api.typeform.com"
@@ -101,7 +102,9 @@ class Form:
         )
         with _permitted("responses:read"):
             for page in pages:
-                yield [self._answer(record) for record in paging.records_of(page, "items")]
+                found = [self._answer(record) for record in paging.records_of(page, "items")]
+                within((answer.moment for answer in found), begin, end, NAME)
+                yield found
 
     def _answer(self, record: Record) -> Answer:
         values = {

@@ -55,7 +55,7 @@ TABLES: dict[str, FactTable] = {
         part_of="incidents",
     ),
     "deployments": FactTable(
-        row="one production deployment",
+        row="one production deployment; deployed_at: when it ended, with a success or without",
         columns={
             "deployment_id": "VARCHAR",
             "service": "VARCHAR",

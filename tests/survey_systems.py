@@ -154,6 +154,7 @@ class SurveyMonkey(System):
     provider = "surveymonkey"
     surveys = ("42",)
     region_at = "custom_variables.region"
+    ascending = True  # whether it can sort so
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -177,7 +178,7 @@ class SurveyMonkey(System):
         since = query.get("start_modified_at", "0001")
         # "After" may leave the moment itself out.
         found = [a for a in self.answers.values() if _offset(a.changed) > since]
-        descending = query.get("sort_order", "DESC") == "DESC"
+        descending = query.get("sort_order", "DESC") == "DESC" or not self.ascending
         found.sort(key=lambda each: (each.changed, each.id), reverse=descending)
         page, size = int(query.get("page", 1)), int(query["per_page"])
         shown, links = found[(page - 1) * size : page * size], {}

@@ -262,7 +262,8 @@ class Day:
         successes = [at for state, at in states if state == "success"]
         if successes:
             return successes[0], False
-        return None, True if any(state == "failure" for state, _ in states) else None
+        failures = [at for state, at in states if state == "failure"]
+        return (failures[-1], True) if failures else (None, None)
 
     def _told(self, number: int) -> list[dict[str, Any]]:
         return self.home.shop.statuses.all(
@@ -271,7 +272,9 @@ class Day:
 
     def changes(self) -> dict[str, str]:
         by_id = {str(each["id"]): each for each in self.home.shop.deployments.all()}
-        in_order = sorted((at, number) for number, at, _ in self.deployments() if at is not None)
+        in_order = sorted(
+            (at, number) for number, at, failed in self.deployments() if failed is False
+        )
         found: dict[str, str] = {}
         seen = set[str]()
         for place, (_, number) in enumerate(in_order):

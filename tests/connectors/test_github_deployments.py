@@ -58,9 +58,9 @@ def test_the_first_success_counts_whatever_comes_later(home):
         (["success", "error", "inactive"], ("success", 0, False)),
         (["inactive"], ("inactive", 0, False)),
         (["inactive", "inactive"], ("inactive", 0, False)),
-        (["failure"], ("failure", None, True)),
-        (["in_progress", "error"], ("error", None, True)),
-        (["failure", "inactive"], ("failure", None, True)),
+        (["failure"], ("failure", 0, True)),
+        (["in_progress", "error"], ("error", 1, True)),
+        (["failure", "inactive"], ("failure", 0, True)),
         (["pending"], ("pending", None, None)),
         (["in_progress", "inactive"], ("inactive", None, None)),
         ([], (None, None, None)),
@@ -218,7 +218,7 @@ def test_a_failure_is_settled_after_some_days(home):
     home.pull(START + 4 * DAY)
 
     assert statuses_asked(home) == []
-    assert one(home) == ("failure", None, True)
+    assert one(home) == ("failure", START, True)
 
 
 def test_one_under_way_that_is_deleted_is_no_deployment(home):
@@ -488,7 +488,7 @@ def test_every_run_of_a_workflow_is_a_deployment(home, name):
     assert deployments(home) == {str(number): ("success", START + MINUTE, False)}
 
 
-def test_a_run_that_did_not_succeed_was_not_deployed(home):
+def test_a_run_that_failed_ended_then_and_any_other_without_success_has_no_end(home):
     workflow = home.shop.workflow("Deploy", "deploy.yml")
     sha = home.shop.commit(at=START)
     expected = {}
@@ -502,7 +502,8 @@ def test_a_run_that_did_not_succeed_was_not_deployed(home):
         ("waiting", None, None),
     ]:
         number = home.shop.run(workflow, sha, START, status=status, conclusion=conclusion)
-        expected[str(number)] = (conclusion or status, None, failed)
+        ended = START + MINUTE if failed else None
+        expected[str(number)] = (conclusion or status, ended, failed)
     home.pull(deployments="workflow:Deploy")
 
     assert deployments(home) == expected
@@ -519,7 +520,7 @@ def test_a_run_that_is_tried_again_counts_from_its_first_success(home):
     home.shop.try_again(failed, conclusion="success", updated_at="2026-03-03T10:00:00Z")
     home.pull(START + 2 * DAY, deployments="workflow:Deploy")
 
-    assert first[str(failed)] == ("failure", None, True)
+    assert first[str(failed)] == ("failure", START + MINUTE, True)
     assert deployments(home) == {
         str(failed): ("success", dt.datetime(2026, 3, 3, 10), False),
         str(good): ("success", START + HOUR + MINUTE, False),

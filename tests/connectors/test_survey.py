@@ -150,6 +150,17 @@ def test_an_answer_that_is_changed_long_after_is_changed_here(system, source):
     assert landed.changed == 1
 
 
+@only("system", [SurveyMonkey, Delighted], indirect=True)
+def test_a_change_that_shows_late_is_seen_as_long_as_the_lookback_lasts(system, source):
+    first = system.give(hour(1), 9)
+    system.give(hour(99), 9)
+    source.pull(100)
+    system.change(first, hour(98.5), 2)
+    source.pull(100.2, lookback="2 hours")
+
+    assert source.rows() == system.scores()
+
+
 def test_another_mapping_reads_everything_again(system, source):
     system.give(hour(1), 9, "de")
     source.pull(100)
@@ -165,6 +176,15 @@ def test_a_path_that_no_answer_has_is_told(system, source):
     assert source.landing.notices == [
         "None of the 1 answers that were read has 'hidden.plann', where `segment` should be."
     ]
+
+
+def test_a_few_new_answers_without_a_region_are_not_worth_a_word(system, source):
+    system.give(hour(1), 9, "de")
+    source.pull(100)
+    system.give(hour(101), 9)
+    source.pull(102)
+
+    assert source.landing.notices == []
 
 
 # --- scores -------------------------------------------------------------------------------------
@@ -258,11 +278,10 @@ def test_a_project_that_asks_for_something_else_than_nps_is_refused(system, sour
 # --- while it is read ---------------------------------------------------------------------------
 
 
-def test_an_answer_deleted_between_two_pages_hides_no_other(system, source):
+@only("place", [3, 12])
+def test_an_answer_deleted_between_two_pages_hides_no_other(system, source, place):
     made = [system.give(hour(number), number % 11) for number in range(9)]
-    system.peer.faults[3 if system.surveys else 12] = faults.meanwhile(
-        lambda: system.delete(made[0])
-    )
+    system.peer.faults[place] = faults.meanwhile(lambda: system.delete(made[0]))
     source.pull(100, page_size=3)
 
     assert {row[0] for row in source.rows()} >= set(system.answers)
@@ -277,7 +296,7 @@ def test_a_response_changed_between_two_pages_hides_no_other(system, source):
     assert source.rows() == system.scores()
 
 
-@only("fault", [faults.cut_json, faults.web_page, faults.expired])
+@only("fault", [faults.cut_json, faults.web_page, faults.expired, faults.repeated])
 def test_a_pull_that_breaks_keeps_what_it_has_and_the_next_completes_it(system, source, fault):
     for number in range(12):
         system.give(hour(number * 700), 5)
@@ -289,6 +308,16 @@ def test_a_pull_that_breaks_keeps_what_it_has_and_the_next_completes_it(system, 
     source.pull(9001, page_size=3)
 
     assert source.rows() == system.scores()
+
+
+@SURVEYMONKEY
+def test_a_system_that_sorts_in_another_way_is_not_believed(system, source):
+    system.give(hour(1), 5)
+    system.give(hour(2), 5)
+    system.ascending = False
+
+    with pytest.raises(SourceError, match="in another order than that of their changes"):
+        source.pull(100)
 
 
 @SURVEYMONKEY

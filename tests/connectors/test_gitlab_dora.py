@@ -1,0 +1,88 @@
+"""GitLab's own DORA figures stay apart, and nothing waits for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import gitlab
+from tests.connectors.landed import Landing
+from tests.gitlab_server import GitLab, hour
+from tests.peer import Clock, Server
+
+IDS = "select deployment_id from deployments order by deployed_at, deployment_id"
+
+
+@pytest.fixture
+def system(clock: Clock) -> GitLab:
+    return GitLab(clock)
+
+
+@pytest.fixture
+def server(system: GitLab) -> Iterator[Server]:
+    with system.peer.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    return Landing(tmp_path, gitlab)
+
+
+def options(server: Server, **more: Any) -> dict[str, Any]:
+    return {
+        "url": server.url,
+        "token": "s3cret",
+        "projects": "group/shop",
+        "start": "2026-01-01",
+        **more,
+    }
+
+
+def test_figures_of_gitlab_have_a_table_of_their_own_and_an_unknown_one_is_null(
+    system, server, landing
+):
+    system.dora = {
+        "deployment_frequency": [{"date": "2026-01-01", "value": 3}],
+        "lead_time_for_changes": [{"date": "2026-06-01", "value": None}],
+    }
+    landing.pull(options(server, dora=True), dt.datetime(2026, 7, 1))
+
+    assert landing.rows("select day, project, figure, reported from gitlab_dora order by 1") == [
+        (dt.date(2026, 1, 1), "group/shop", "deployment_frequency", 3.0),
+        (dt.date(2026, 6, 1), "group/shop", "lead_time_for_changes", None),
+    ]
+
+
+@pytest.mark.parametrize("days", [0, 1, 89, 90, 91, 180])
+def test_every_day_of_figures_is_asked_for(system, server, landing, days):
+    first = dt.date(2026, 1, 1)
+    every = [first + dt.timedelta(days=number) for number in range(days + 1)]
+    system.dora = {"deployment_frequency": [{"date": str(day), "value": 1} for day in every]}
+    landing.pull(options(server, dora=True), dt.datetime.combine(every[-1], dt.time(12)))
+
+    assert landing.rows("select day from gitlab_dora order by 1") == [(day,) for day in every]
+
+
+def test_without_ultimate_that_is_told_once_and_everything_else_comes(system, server, landing):
+    system.projects[8] = "group/api"
+    system.deploy(1)
+    landing.pull(options(server, projects=["group/shop", "group/api"], dora=True), hour(9))
+
+    assert landing.rows(IDS) == [("group/shop/1",)]
+    assert len(landing.notices) == 1
+    assert "need its Ultimate edition" in landing.notices[0]
+
+
+def test_figures_that_are_not_asked_for_any_more_go(system, server, landing):
+    system.dora = {"deployment_frequency": [{"date": "2026-01-01", "value": 3}]}
+    system.deploy(1)
+    landing.pull(options(server, dora=True), hour(9))
+    landing.pull(options(server), hour(10))
+
+    assert landing.rows("select count(*) from gitlab_dora") == [(0,)]
+    assert landing.rows(IDS) == [("group/shop/1",)]
