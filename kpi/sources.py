@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 import connectors
 from connectors.contract import Connector, Options, Reconciled, SourceError
-from kpi import yaml_text
+from kpi.model_check import check_model
 from kpi.secrecy import Secrets
-from kpi.yaml_text import Document, Place, Problem, Refused, nearest
+from kpi.yaml_text import Document, Place, Problem, Refused, nearest, read_yaml
 
 FILE = "sources.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -74,12 +74,12 @@ def load(home: Path) -> Sources:
 
 def parse(text: str) -> Sources:
     """The sources that a text declares; raises Refused with everything that is wrong at once."""
-    document = yaml_text.read_yaml(text, FILE)
+    document = read_yaml(text, FILE)
     sources: list[Source] = []
     file = None
     if not document.problems or document.value is not None:
         value = {} if document.value is None else document.value
-        file = yaml_text.check_model(document, _File, value)
+        file = check_model(document, _File, value)
         entries = value.get("sources") if isinstance(value, Mapping) else None
         if isinstance(entries, Mapping):
             checked = (_source(document, str(name), entry) for name, entry in entries.items())
@@ -154,7 +154,7 @@ def resolve(source: Source, env: Mapping[str, str]) -> Options:
         )
     filled = _filled(source.entry, env)
     check = Document(FILE, "")
-    options = yaml_text.check_model(check, connector(source.connector).Options, filled)
+    options = check_model(check, connector(source.connector).Options, filled)
     if options is None:
         hidden = secrets([source], env)
         said = " ".join(dict.fromkeys(f"{p.what} {p.fix}".strip() for p in check.problems))
@@ -214,7 +214,7 @@ def _options(
 ) -> Options | None:
     """The checked entry; what a `${NAME}` stands for is only checked when it is filled in."""
     before = len(document.problems)
-    options = yaml_text.check_model(document, model, entry, path)
+    options = check_model(document, model, entry, path)
     unknown_yet = {
         document.place((*path, *steps)) for steps, text in _texts(entry) if _VARIABLE.search(text)
     }

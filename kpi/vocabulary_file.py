@@ -25,9 +25,10 @@ from kpi.grammar import (
     TableEntry,
 )
 from kpi.metric_entry import MetricReader, owners
+from kpi.model_check import check_model
 from kpi.periods import Calendar
 from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
-from kpi.yaml_text import Document, Path, Problem, Refused, check_model, nearest, read_yaml
+from kpi.yaml_text import Document, Path, Problem, Refused, nearest, read_yaml
 
 _Entry = TypeVar("_Entry", bound=Entry)
 # What stands in for a key that is missing or wrong, so that the rest of its entry is checked too.

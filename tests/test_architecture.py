@@ -28,6 +28,7 @@ READING = {
         "grammar",
         "judge",
         "metric_entry",
+        "model_check",
         "period_rows",
         "periods",
         "plan",
