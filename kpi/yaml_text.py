@@ -17,6 +17,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner
 
+from kpi.yaml_syntax import Complaint, in_plain_words
+
 Path = tuple[str | int, ...]
 # How many values all aliases together may stand for: a few lines of them could mean billions.
 _MOST_REPEATED = 10_000
@@ -172,11 +174,7 @@ def read_yaml(text: str, name: str) -> Document:
     try:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        what = f"this is not YAML: {error.problem or error.context}."
-        fix = "Check the indentation, colons and quotes around this place."
-        document.problems.append(Problem(name, place, what, fix))
+        document.problems.append(_syntax_problem(document, error))
         return document
     except ReaderError as error:
         what = f"the character U+{error.character:04X} cannot stand in YAML."
@@ -193,6 +191,19 @@ def read_yaml(text: str, name: str) -> Document:
         with suppress(_TooMuch):
             document.value = _plain(document, yaml, root, ())
     return document
+
+
+def _syntax_problem(document: Document, error: MarkedYAMLError) -> Problem:
+    found, opened = (
+        mark.index if mark else 0
+        for mark in (
+            error.problem_mark or error.context_mark,
+            error.context_mark or error.problem_mark,
+        )
+    )
+    complaint = Complaint(error.problem or error.context or "", found, opened)
+    advice = in_plain_words(document.text, complaint)
+    return Problem(document.name, _place_at(document.text, advice.at), advice.what, advice.fix)
 
 
 def _plain(document: Document, yaml: YAML, node: Node, path: Path) -> Any:

@@ -42,6 +42,7 @@ READING = {
         "targets",
         "vocabulary",
         "vocabulary_file",
+        "yaml_syntax",
         "yaml_text",
     )
 }

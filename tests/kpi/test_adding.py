@@ -252,7 +252,7 @@ def test_a_file_that_is_not_written_in_lines_is_left_to_its_owner(text: str) -> 
     [
         (ENTRY.replace("repositories", "repos"), "unknown key 'repos'"),
         (ENTRY.replace("version: 1", "sample: true"), "'version' is missing"),
-        (ENTRY.replace("version: 1", "version: [1"), "this is not YAML"),
+        (ENTRY.replace("version: 1", "version: [1"), "is not closed"),
     ],
 )
 def test_a_file_with_mistakes_is_told_them_and_left_alone(

@@ -410,7 +410,7 @@ YAML = {
     "an anchor in its own key's mapping": ("a: &a {b: *a}", "stands inside", (1, 8)),
     "a merge of itself": ("a: &a {<<: *a}", "stands inside", (1, 8)),
     "a billion laughs": (LAUGHS, "stand for more than 10,000 values", None),
-    "an alias of nothing": ("a: *b", "undefined alias", (1, 4)),
+    "an alias of nothing": ("a: *b", "repeats what is marked '&b'", (1, 4)),
     "lists 10,000 deep": ("[" * DEEP, "more than 50 deep", (1, 51)),
     "closed lists 2,000 deep": ("[" * 2000 + "]" * 2000, "more than 50 deep", (1, 51)),
     "mappings 900 deep": ("\n".join(" " * i + "a:" for i in range(900)), "more than 50", (50, 50)),
@@ -426,7 +426,7 @@ YAML = {
     "a second document": ("a: 1\n---\nb: 2", "another document", (2, 1)),
     "a key twice": ("a: 1\na: 2", "a second time", (2, 1)),
     "a list for a key": ("[a, b]: c", "cannot be a key", (1, 1)),
-    "a tab": ("a:\n\tb: 1", "this is not YAML", None),
+    "a tab": ("a:\n\tb: 1", "this is a tab", (2, 1)),
     "another YAML": ("%YAML 3.0\n---\na: 1", "this is not YAML", None),
 }
 

@@ -56,25 +56,6 @@ def test_the_same_key_in_two_mappings_is_no_mistake() -> None:
     assert document.problems == []
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("a: 1\n b: 2\n", "f:2:3"),
-        ("a:\n\tb: 1\n", "f:2:1"),
-        ("a: [1, 2\nb: 3\n", "f:2:2"),
-        ("a: 'x\n", "f:2:1"),
-        ("a: x: y\n", "f:1:5"),
-        ("a: 1\n---\nb: 2\n", "f:2:1"),
-        ("a: *x\n", "f:1:4"),
-    ],
-)
-def test_what_is_not_yaml_is_told_at_its_place(text: str, place: str) -> None:
-    document = read_yaml(text, "f")
-
-    assert document.value is None
-    assert told(document)[0].startswith(f"{place}: this is not YAML: ")
-
-
 def test_a_character_that_yaml_forbids_is_told_at_its_place() -> None:
     document = read_yaml("a: 1\nbb: x\x07y\n", "f")
 
