@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from kpi.written_numbers import leading_number
+
 # A key whose value follows without a space, and one that is set as in a program.
 _GLUED = re.compile(r"\s*(?:- +)?([\w-]+)\s*:(?![ \t]|$)(.*)")
 _EQUALS = re.compile(r"\s*(?:- +)?([\w-]+) *=(?!=) *(.*)")
@@ -44,6 +46,35 @@ def in_plain_words(text: str, complaint: Complaint) -> Advice:
     return Advice(
         complaint.found, what, "Check the indentation, colons and quotes around this place."
     )
+
+
+def without_space(word: str) -> tuple[str, str] | None:
+    """Key and value of a word such as `it:Delivery`, which YAML does not part."""
+    glued = _GLUED.fullmatch(word)
+    return (glued[1], glued[2]) if glued and glued[2] else None
+
+
+def glued_problem(*keys: str) -> tuple[str, str]:
+    """What is wrong where values follow their keys without a space, and the fix."""
+    named = " and ".join(f"'{key}:'" for key in keys)
+    if len(keys) == 1:
+        return f"{named} goes on without a space.", "Put a space behind the colon."
+    return f"{named} go on without a space.", "Put a space behind each colon."
+
+
+def torn_problem(key: str, whole: str) -> tuple[str, str]:
+    """What is wrong where a comma within braces has torn a text, and the fix.
+
+    `key` is what YAML takes for a key with nothing behind it, `whole` the text as it was meant;
+    it is empty where no text stands before the comma.
+    """
+    what = f"within braces a comma ends a text, and '{key}' is no key with a value."
+    if not whole:
+        return f"'{key}' is no key with a value.", f"Write: {key.rstrip(':')}: and its value."
+    number = leading_number(whole)
+    if number and "," not in number[1]:
+        return what, f"Write: {''.join(number)}."
+    return what, f"Put the text in quotes: {quoted(whole)}."
 
 
 def quoted(text: str) -> str:
@@ -174,8 +205,7 @@ def _no_colon(lines: _Lines, complaint: Complaint) -> Advice:
     at = complaint.opened
     line = lines.all[lines.number(at)]
     if glued := _GLUED.fullmatch(line):
-        what = f"'{glued[1]}:' goes on without a space."
-        return Advice(at, what, "Put a space behind the colon.")
+        return Advice(at, *glued_problem(glued[1]))
     if equals := _EQUALS.fullmatch(line):
         what = "'=' sets no key."
         return Advice(at, what, f"Write: {equals[1]}: {equals[2].strip()}.")

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,13 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner
 
-from kpi.yaml_syntax import Complaint, in_plain_words
+from kpi.yaml_syntax import (
+    Complaint,
+    glued_problem,
+    in_plain_words,
+    torn_problem,
+    without_space,
+)
 
 Path = tuple[str | int, ...]
 # How many values all aliases together may stand for: a few lines of them could mean billions.
@@ -243,16 +250,15 @@ def _scalar(document: Document, yaml: YAML, node: ScalarNode, path: Path) -> Any
 
 def _mapping(document: Document, yaml: YAML, node: MappingNode, path: Path) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        mark = key_node.start_mark
+    pairs = _meant(document, yaml, node) if node.flow_style else node.value
+    for key_node, value_node in pairs:
+        place = _start(key_node)
         if not isinstance(key_node, ScalarNode):
-            place = Place(mark.line + 1, mark.column + 1)
             what = "a list or a mapping cannot be a key."
             document.problems.append(Problem(document.name, place, what, "Write one word."))
             continue
         key = str(key_node.value)
         if key in plain:
-            place = Place(mark.line + 1, mark.column + 1)
             first = document.key_place((*path, key)).line
             what = f"the key '{key}' stands here a second time (first in line {first})."
             document.problems.append(Problem(document.name, place, what, "Keep one of them."))
@@ -260,6 +266,71 @@ def _mapping(document: Document, yaml: YAML, node: MappingNode, path: Path) -> d
         document._keys[(*path, key)] = key_node
         plain[key] = _plain(document, yaml, value_node, (*path, key))
     return plain
+
+
+def _meant(document: Document, yaml: YAML, node: MappingNode) -> list[tuple[Node, Node]]:
+    """The pairs of a mapping in braces as they were meant.
+
+    Where a space behind a colon or quotes around a comma are missing, YAML reads keys with nothing
+    behind them; that is told here, and nothing else is told of it.
+    """
+    pairs: list[tuple[Node, Node]] = []
+    glued: list[Node] = []
+    torn: list[ScalarNode] = []
+    for key, value in (*node.value, (None, None)):
+        if key is not None and _is_lone(document.text, key, value):
+            if without_space(key.value) is None:
+                torn.append(key)
+                continue
+            key, value = _parted(document, yaml, key)
+            glued.append(key)
+        if torn:
+            _note_torn(document, pairs[-1][1] if pairs else None, torn)
+            torn = []
+        if key is not None:
+            pairs.append((key, value))
+    if glued:
+        what, fix = glued_problem(*(key.value for key in glued))
+        document.problems.append(Problem(document.name, _start(glued[0]), what, fix))
+    return pairs
+
+
+def _is_lone(text: str, key: Node, value: Node) -> bool:
+    """Whether a word in braces has neither a colon nor a value behind it."""
+    plain = isinstance(key, ScalarNode) and not key.style
+    return (
+        plain and ":" not in text[key.end_mark.index : value.end_mark.index] and _is_absent(value)
+    )
+
+
+def _parted(document: Document, yaml: YAML, node: ScalarNode) -> tuple[Node, Node]:
+    """Key and value of a word such as `it:Delivery`."""
+    key, text = without_space(node.value) or (node.value, "")
+    tag = yaml.resolver.resolve(ScalarNode, text, (True, False))
+    start = copy(node.start_mark)
+    start.index = document.text.index(":", start.index) + 1
+    start.column += start.index - node.start_mark.index
+    return (
+        ScalarNode(node.tag, key, node.start_mark, start),
+        ScalarNode(tag, text, start, node.end_mark),
+    )
+
+
+def _note_torn(document: Document, before: Node | None, torn: list[ScalarNode]) -> None:
+    whole = ""
+    if isinstance(before, ScalarNode) and not before.style and not _is_absent(before):
+        written = document.text[before.start_mark.index : torn[-1].end_mark.index]
+        whole = " ".join(written.split())
+    what, fix = torn_problem(torn[0].value, whole)
+    document.problems.append(Problem(document.name, _start(torn[0]), what, fix))
+
+
+def _is_absent(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.start_mark.index == node.end_mark.index
+
+
+def _start(node: Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _notice_cut(document: Document, node: ScalarNode) -> None:
@@ -282,8 +353,7 @@ def _last_leaf(key: Node, node: Node) -> Node:
     while isinstance(node, (MappingNode, SequenceNode)) and not node.flow_style and node.value:
         last = node.value[-1]
         key, node = last if isinstance(last, tuple) else (key, last)
-    absent = node.start_mark.index == node.end_mark.index
-    return key if absent else node
+    return key if _is_absent(node) else node
 
 
 def _character(text: str, node: ScalarNode, offset: int) -> Place:

@@ -42,6 +42,7 @@ READING = {
         "targets",
         "vocabulary",
         "vocabulary_file",
+        "written_numbers",
         "yaml_syntax",
         "yaml_text",
     )

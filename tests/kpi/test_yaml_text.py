@@ -229,6 +229,65 @@ def test_a_comment_behind_a_whole_text_is_no_mistake(text: str) -> None:
     assert read_yaml(text, "f").problems == []
 
 
+# --- braces ---------------------------------------------------------------------------------------
+
+
+def test_keys_without_a_space_behind_their_colons_are_told_once_and_read_as_they_are_meant() -> (
+    None
+):
+    document = read_yaml("a: 1\no: {it:Delivery, business:Product}\n", "f")
+
+    assert document.value["o"] == {"it": "Delivery", "business": "Product"}
+    assert told(document) == [
+        "f:2:5: 'it:' and 'business:' go on without a space. Put a space behind each colon."
+    ]
+
+
+def test_a_value_that_is_parted_from_its_key_keeps_its_kind_and_its_place() -> None:
+    document = read_yaml("t: {period: 2025, equals:5}\n", "f")
+
+    assert document.value["t"] == {"period": 2025, "equals": 5}
+    assert document.place(("t", "equals")) == Place(1, 26)
+    assert told(document) == [
+        "f:1:19: 'equals:' goes on without a space. Put a space behind the colon."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "key", "fix"),
+    [
+        ("{2026-06-01: bad, too}", 22, "too", 'Put the text in quotes: "bad, too".'),
+        ("{x: a, b,\n    c, d: 1}", 11, "b", 'Put the text in quotes: "a, b, c".'),
+        ("{x: 2 bad, too}", 15, "too", 'Put the text in quotes: "2 bad, too".'),
+        ("{equals: 1,043}", 15, "043", "Write: 1043."),
+        ("{equals: 3,5, period: 2025}", 15, "5", "Write: 3.5."),
+        ("{from 2026: 1,200 per week}", 18, "200 per week", "Write: 1200 per week."),
+    ],
+)
+def test_a_comma_that_tears_a_text_in_braces_is_told(
+    value: str, column: int, key: str, fix: str
+) -> None:
+    document = read_yaml(f"a: {value}\n", "f")
+
+    what = f"within braces a comma ends a text, and '{key}' is no key with a value."
+    assert told(document) == [f"f:1:{column}: {what} {fix}"]
+
+
+@pytest.mark.parametrize("value", ["{a}", "{x: [1], a}", "{x: 'y', a}", "{x: , a}"])
+def test_a_word_in_braces_that_is_no_part_of_a_text_is_told(value: str) -> None:
+    (said,) = told(read_yaml(f"v: {value}\n", "f"))
+
+    assert said.endswith("'a' is no key with a value. Write: a: and its value.")
+
+
+@pytest.mark.parametrize("value", ["{a: , b: 1}", "{'a':, b: 1}", "{'a' : , b: 1}"])
+def test_a_key_in_braces_may_have_nothing_behind_it(value: str) -> None:
+    document = read_yaml(f"v: {value}\n", "f")
+
+    assert document.value["v"] == {"a": None, "b": 1}
+    assert document.problems == []
+
+
 # --- problems -----------------------------------------------------------------------------------
 
 
