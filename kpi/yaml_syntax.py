@@ -13,6 +13,8 @@ from kpi.written_numbers import leading_number
 _GLUED = re.compile(r"\s*(?:- +)?([\w-]+)\s*:(?![ \t]|$)(.*)")
 _EQUALS = re.compile(r"\s*(?:- +)?([\w-]+) *=(?!=) *(.*)")
 _KEY = re.compile(r":(?:[ \t]|$)")
+# A key that has its value below it, or in braces or brackets.
+_OPENS = re.compile(r":\s*(?:#.*|[{\[].*)?$")
 
 
 @dataclass(frozen=True)
@@ -228,20 +230,35 @@ def _uneven(lines: _Lines, complaint: Complaint) -> Advice:
         return _too_deep(lines, here, parent)
     first = min(n for n in above if n > parent)
     deep = lines.indent(first)
-    if own in [lines.indent(n) for n in lines.above(first)]:
-        what = f"line {first + 1} is indented by {deep}, but line {here + 1} by {own}:"
-        what = f"{what} both stand below line {parent + 1}."
-        fix = f"Give line {first + 1} the indentation of line {here + 1}, and move along"
-        return Advice(lines.start(first), what, f"{fix} what stands below it.")
-    what = f"this line is indented by {own}, as no line above it."
-    fix = f"Indent it by {lines.indent(parent)} like line {parent + 1}"
-    return Advice(complaint.found, what, f"{fix}, or by {deep} like line {first + 1}.")
+    if own not in [lines.indent(n) for n in lines.above(first)]:
+        what = f"this line is indented by {own}, as no line above it."
+        fix = f"Indent it by {lines.indent(parent)} like line {parent + 1}"
+        return Advice(complaint.found, what, f"{fix}, or by {deep} like line {first + 1}.")
+    if not _OPENS.search(lines.all[first]) and (advice := _too_shallow(lines, parent, here)):
+        return advice
+    what = f"line {first + 1} is indented by {deep}, but line {here + 1} by {own}:"
+    what = f"{what} both stand below line {parent + 1}."
+    fix = f"Give line {first + 1} the indentation of line {here + 1}, and move along"
+    return Advice(lines.start(first), what, f"{fix} what stands below it.")
 
 
 def _too_deep(lines: _Lines, here: int, above: int) -> Advice:
+    if advice := _too_shallow(lines, above, here):
+        return advice
     what = f"line {here + 1} is indented more than line {above + 1}, which has its value already."
     fix = f"Give line {here + 1} the indentation of line {above + 1}."
     return Advice(lines.start(here), what, fix)
+
+
+def _too_shallow(lines: _Lines, odd: int, below: int) -> Advice | None:
+    """A line that is indented less than its neighbours, the one before it and the one `below`."""
+    own = lines.indent(below)
+    before = next((n for n in lines.above(odd) if lines.indent(n) <= own), None)
+    if before is None or lines.indent(before) != own:
+        return None
+    what = f"line {odd + 1} is indented by {lines.indent(odd)}, but lines {before + 1} and"
+    fix = f"Give line {odd + 1} the indentation of line {below + 1}."
+    return Advice(lines.start(odd), f"{what} {below + 1} by {own}.", fix)
 
 
 def _side_by_side(lines: _Lines, complaint: Complaint) -> Advice:

@@ -63,6 +63,17 @@ def test_a_key_that_is_indented_below_a_finished_one_is_told(value: str) -> None
     ]
 
 
+@pytest.mark.parametrize("value", ["{x: 1}", "\n    label: B"])
+def test_a_name_at_column_1_among_others_is_told(value: str) -> None:
+    text = f"m:\n  a:\n    label: A\nb: {value}\n  c:\n    label: C\n"
+    after = 5 + value.count("\n")
+
+    assert told(text) == [
+        f"4:1: line 4 is indented by 0, but lines 2 and {after} by 2."
+        f" Give line 4 the indentation of line {after}."
+    ]
+
+
 def test_a_value_in_a_line_of_its_own_that_is_not_indented_enough_is_told() -> None:
     assert told("m:\n  a:\n    label: A\n    owners:\n   {it: B}\n") == [
         "5:4: this line is indented by 3, as no line above it."
