@@ -73,7 +73,7 @@ def with_entry(text: str, system: str, name: str) -> str:
     is_cut = bool(text) and not text.endswith("\n")
     if is_cut:
         text += newline
-    document = read_yaml(text, FILE)
+    document = read_yaml(text, FILE, secret=True)
     if document.problems:
         raise Refused(document.problems)
     sources = _sources(document)
@@ -90,7 +90,7 @@ def with_entry(text: str, system: str, name: str) -> str:
     for result in _places(document, sources, system, name, newline):
         if is_cut and not result.startswith(text):
             result = result.removesuffix(newline)
-        after = read_yaml(result, FILE)
+        after = read_yaml(result, FILE, secret=True)
         entries = after.value["sources"] if not after.problems else {}
         wanted = {**document.value, "sources": {**sources, name: entries.get(name)}}
         if after.value == wanted:

@@ -74,7 +74,7 @@ def load(home: Path) -> Sources:
 
 def parse(text: str) -> Sources:
     """The sources that a text declares; raises Refused with everything that is wrong at once."""
-    document = read_yaml(text, FILE)
+    document = read_yaml(text, FILE, secret=True)
     sources: list[Source] = []
     file = None
     if not document.problems or document.value is not None:

@@ -38,9 +38,12 @@ class Advice:
     fix: str
 
 
-def in_plain_words(text: str, complaint: Complaint) -> Advice:
-    """What a complaint means to somebody who writes keys and values."""
-    lines = _Lines(text)
+def in_plain_words(text: str, complaint: Complaint, *, secret: bool) -> Advice:
+    """What a complaint means to somebody who writes keys and values.
+
+    Of a text that may hold secrets no value is repeated.
+    """
+    lines = _Lines(text, secret)
     for pattern, explain in _RULES:
         if re.search(pattern, complaint.problem):
             return explain(lines, complaint)
@@ -64,13 +67,15 @@ def glued_problem(*keys: str) -> tuple[str, str]:
     return f"{named} go on without a space.", "Put a space behind each colon."
 
 
-def torn_problem(key: str, whole: str) -> tuple[str, str]:
+def torn_problem(key: str, whole: str, *, secret: bool) -> tuple[str, str]:
     """What is wrong where a comma within braces has torn a text, and the fix.
 
     `key` is what YAML takes for a key with nothing behind it, `whole` the text as it was meant;
     it is empty where no text stands before the comma.
     """
     what = f"within braces a comma ends a text, and '{key}' is no key with a value."
+    if secret:
+        return "a comma ends a text within braces.", "Put the text in quotes."
     if not whole:
         return f"'{key}' is no key with a value.", f"Write: {key.rstrip(':')}: and its value."
     number = leading_number(whole)
@@ -87,8 +92,9 @@ def quoted(text: str) -> str:
 class _Lines:
     """A text by lines; they are counted from 0 here, and from 1 in what is said."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, secret: bool) -> None:
         self.text = text
+        self.secret = secret
 
     @cached_property
     def all(self) -> list[str]:
@@ -114,6 +120,10 @@ class _Lines:
             rest = re.split(r"[,}\]]", rest)[0]
         return rest.strip()
 
+    def shown(self, text: str) -> str:
+        """A value as a message may repeat it."""
+        return "..." if self.secret else text
+
     def indent(self, number: int) -> int:
         """By how much a line is indented."""
         return len(self.all[number]) - len(self.all[number].lstrip(" "))
@@ -135,9 +145,9 @@ def _tab(lines: _Lines, complaint: Complaint) -> Advice:
 
 def _alias(lines: _Lines, complaint: Complaint) -> Advice:
     text = lines.rest(complaint.found)
-    name = text[1:].partition(" ")[0]
+    name = lines.shown(text[1:].partition(" ")[0])
     what = f"'*{name}' repeats what is marked '&{name}', and nothing is."
-    fix = f"Put a text that begins with * in quotes: {quoted(text)}."
+    fix = f"Put a text that begins with * in quotes: {quoted(lines.shown(text))}."
     return Advice(complaint.found, what, fix)
 
 
@@ -145,7 +155,7 @@ def _indicator(lines: _Lines, complaint: Complaint) -> Advice:
     """A text begins with a character that has a meaning of its own."""
     at = complaint.opened
     character = lines.text[at : at + 1]
-    fix = f"Put it in quotes: {quoted(lines.rest(at))}."
+    fix = f"Put it in quotes: {quoted(lines.shown(lines.rest(at)))}."
     if character in "->|":
         fix = f"{fix[:-1]}; or begin it in the next line."
     return Advice(at, f"a text cannot begin with '{character}'.", fix)
@@ -194,7 +204,7 @@ def _colon(lines: _Lines, complaint: Complaint) -> Advice:
     """A colon that makes no key: there is one before it, or none in the line above."""
     number, head = lines.number(complaint.found), lines.head(complaint.found)
     if first := _KEY.search(head):
-        text = lines.rest(complaint.found - len(head) + first.end())
+        text = lines.shown(lines.rest(complaint.found - len(head) + first.end()))
         what = "a text with ': ' in it needs quotes."
         return Advice(complaint.found, what, f"Put it in quotes: {quoted(text)}.")
     above = lines.above(number)
@@ -210,7 +220,7 @@ def _no_colon(lines: _Lines, complaint: Complaint) -> Advice:
         return Advice(at, *glued_problem(glued[1]))
     if equals := _EQUALS.fullmatch(line):
         what = "'=' sets no key."
-        return Advice(at, what, f"Write: {equals[1]}: {equals[2].strip()}.")
+        return Advice(at, what, f"Write: {equals[1]}: {lines.shown(equals[2].strip())}.")
     fix = "Write 'key: value'; a text that goes on from the line above is indented more."
     return Advice(at, "this line has no key.", fix)
 

@@ -89,10 +89,14 @@ class Refused(Exception):
 
 @dataclass
 class Document:
-    """The plain values of a YAML text, and the place of every key and value."""
+    """The plain values of a YAML text, and the place of every key and value.
+
+    Of a `secret` one no message about its syntax repeats a value.
+    """
 
     name: str
     text: str
+    secret: bool = False
     value: Any = None
     problems: list[Problem] = field(default_factory=list)
     _values: dict[Path, Node] = field(default_factory=dict)
@@ -169,9 +173,9 @@ def nearest(word: object, known: Iterable[str]) -> str:
     return f"Did you mean '{found}'?" if found != str(word) else ""
 
 
-def read_yaml(text: str, name: str) -> Document:
+def read_yaml(text: str, name: str, *, secret: bool = False) -> Document:
     """Parses a YAML text; what is wrong with it is noted in the document, nothing is raised."""
-    document = Document(name, text)
+    document = Document(name, text, secret)
     if len(text) > _LONGEST:
         what = f"this is longer than {_LONGEST:,} characters."
         document.problems.append(Problem(name, Place(1, 1), what, "Is it the right file?"))
@@ -209,7 +213,7 @@ def _syntax_problem(document: Document, error: MarkedYAMLError) -> Problem:
         )
     )
     complaint = Complaint(error.problem or error.context or "", found, opened)
-    advice = in_plain_words(document.text, complaint)
+    advice = in_plain_words(document.text, complaint, secret=document.secret)
     return Problem(document.name, _place_at(document.text, advice.at), advice.what, advice.fix)
 
 
@@ -321,7 +325,7 @@ def _note_torn(document: Document, before: Node | None, torn: list[ScalarNode]) 
     if isinstance(before, ScalarNode) and not before.style and not _is_absent(before):
         written = document.text[before.start_mark.index : torn[-1].end_mark.index]
         whole = " ".join(written.split())
-    what, fix = torn_problem(torn[0].value, whole)
+    what, fix = torn_problem(torn[0].value, whole, secret=document.secret)
     document.problems.append(Problem(document.name, _start(torn[0]), what, fix))
 
 

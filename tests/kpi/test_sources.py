@@ -199,6 +199,25 @@ def test_a_secret_written_into_the_file_is_refused_without_repeating_it(entry: s
     assert "abc123" not in found[0]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{token: *s3cr3t}",
+        "{token: @s3cr3t}",
+        "{token: word, s3cr3t}",
+        "{token: s3cr3t,s3cr3t}",
+        "{token:s3cr3t}",
+        "\n    token = s3cr3t\n    connector: scripted",
+        "\n    url: postgresql: s3cr3t\n    connector: scripted",
+        "\n    connector: scripted\n    token: [s3cr3t]",
+    ],
+)
+def test_a_mistake_in_its_syntax_does_not_repeat_a_secret(entry: str) -> None:
+    found = problems(f"version: 1\nsources:\n  a: {entry}\n")
+
+    assert "s3cr3t" not in " ".join(found)
+
+
 def test_only_modules_with_options_and_a_pull_are_connectors() -> None:
     names = sources.connector_names()
 
