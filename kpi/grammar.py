@@ -98,6 +98,15 @@ class OwnersEntry(Entry):
     business: _Text = Field(description="The role on the business side that answers for it.")
 
 
+_Owners = Annotated[
+    OwnersEntry,
+    Field(
+        description="The pair of roles that answers for it together.",
+        examples=[{"it": "Platform", "business": "Sales"}],
+    ),
+]
+
+
 class CalendarEntry(Entry):
     """What a day, a week and a year are."""
 
@@ -121,23 +130,33 @@ class LookupEntry(Entry):
     """Dimensions that stand in another table."""
 
     on: _Text = Field(description="The column in both tables; unique in the other one.")
-    by: _Texts = Field(description="The dimensions that stand in the other table.")
+    by: _Texts = Field(
+        description="The list of dimensions that stand in the other table.", examples=[["team"]]
+    )
 
 
 class TableEntry(Entry):
     """A fact table as metrics see it."""
 
     row: _Text = Field(description="What one row is: one incident.")
-    time: _Text = Field(description="The column on which its metrics are counted.")
-    by: _Texts = Field([], description="The dimensions that it has as columns.")
+    time: _Text = Field(
+        description="The column on which its metrics are counted.", examples=["opened_at"]
+    )
+    by: _Texts = Field(
+        [], description="The dimensions that it has as columns.", examples=[["service", "region"]]
+    )
     settles_after: Annotated[_Text, _written(SETTLES)] | None = Field(
-        None, description="How long after its end a period may still change: 2 days."
+        None,
+        description="How long after its end a period may still change.",
+        examples=["2 days"],
     )
     grain: Literal[GRAINS] | None = Field(  # type: ignore[valid-type]
         None, description="Where a row stands for a whole period: which. Finer is refused."
     )
     lookup: dict[str, LookupEntry] = Field(
-        {}, description="Other tables to take dimensions from, many to one."
+        {},
+        description="Other tables to take dimensions from, many to one.",
+        examples=[{"services": {"on": "service", "by": ["team"]}}],
     )
 
 
@@ -146,13 +165,15 @@ class OutcomeEntry(Entry):
 
     label: _Text = Field(description="What screens call it.")
     definition: _Text = Field(description="What both sides want, in a sentence.")
-    owners: OwnersEntry = Field(description="The two roles that answer for it together.")
+    owners: _Owners
 
 
 class AsOfEntry(Entry):
     """From when to when a row counts towards a level."""
 
-    from_: _Text = Field(alias="from", description="The time from which a row is open.")
+    from_: _Text = Field(
+        alias="from", description="The time from which a row is open.", examples=["opened_at"]
+    )
     to: _Text | None = Field(None, description="The time at which it closes; none: it never does.")
 
 
@@ -167,9 +188,12 @@ class TestEntry(Entry):
     """A number that somebody knows."""
 
     period: Annotated[str | int | dt.date, WithJsonSchema({"type": ["string", "integer"]})] = Field(
-        description="2025-03, 2025-Q1, 2025-W12, 2025-03-14 or 2025."
+        description="The year, quarter, month, week or day that it is known for.",
+        examples=["2025-03", "2025-Q1", "2025-W12", "2025-03-14", 2025],
     )
-    equals: _Number = Field(description="The number that it must be, to as many places.")
+    equals: _Number = Field(
+        description="The number that it must be, to as many places.", examples=[964.2]
+    )
     where: _Text | None = Field(None, description="A condition over dimensions: region = 'EMEA'.")
 
 
@@ -186,44 +210,63 @@ class MetricEntry(Entry):
 
     label: _Text = Field(description="What screens call it.")
     definition: _Text = Field(description="What it measures and what is left out, in a sentence.")
-    side: Side = Field(description="Who runs the thing measured.")
-    outcome: _Text = Field(description="The outcome that it serves.")
-    owners: OwnersEntry = Field(description="The two roles that answer for it together.")
+    side: Side = Field(description="Who runs the thing measured: it, business or joint.")
+    outcome: _Text = Field(description="The outcome that it serves, one of those in this file.")
+    owners: _Owners
     value: _Text = Field(
-        description="AGGREGATES from TABLE [where CONDITION], or a formula of other metrics."
+        description=(
+            "How it is computed: AGGREGATES from TABLE [where CONDITION],"
+            " or a formula of other metrics."
+        ),
+        examples=["count(*) from orders", "100 * orders_placed / basket_visits"],
     )
-    good: Literal["up", "down"] = Field(description="The direction that is better.")
-    also_called: _Texts = Field([], description="Other names, to find it by.")
+    good: Literal["up", "down"] = Field(description="The direction that is better: up or down.")
+    also_called: _Texts = Field(
+        [], description="A list of other names, to find it by.", examples=[["turnover", "sales"]]
+    )
     unit: str = Field("", description="%, EUR, hours, minutes, days, points, count, or any text.")
     decimals: Annotated[int, Field(ge=0, le=6)] | None = Field(
         None, description="How many decimals are shown."
     )
     target: Annotated[Any, WithJsonSchema(TARGET_SCHEMA)] = Field(
         None,
-        description="A number, a flow (1200000 per quarter), or such by date (from 2026-07: 99.9).",
+        description="A number, a flow per period, or such from dates on.",
+        examples=[99.9, "1200000 per quarter", {"from 2026-07": 99.9}],
     )
     tolerance: Annotated[_Number, Field(ge=0)] = Field(
         0.0, description="How far off the target still counts as near, in the metric's unit."
     )
     empty: _Number | None = Field(
-        None, description="What a period without rows is; without it: unknown, a count 0."
+        None,
+        description="What a period without rows is; without it: unknown, a count 0.",
+        examples=[0],
     )
     min_sample: Annotated[int, Field(ge=0)] = Field(
         0, description="Fewer rows than this are shown as too few."
     )
-    time: _Text | None = Field(None, description="The column to count on, not the table's own.")
+    time: _Text | None = Field(
+        None,
+        description="The column to count on, not the table's own.",
+        examples=["resolved_at"],
+    )
     internal: bool = Field(False, description="Only a part of other metrics: no screen lists it.")
     window: Annotated[_Text, _written(SPAN, "all")] | None = Field(
-        None, description="The length of time that ends with a period: 90 days, or all."
+        None,
+        description="The length of time that ends with a period, or all.",
+        examples=["90 days", "3 months", "all"],
     )
     to_date: Literal["month", "quarter", "year"] | None = Field(
         None, description="From the start of the month, quarter or year to the period's end."
     )
     as_of: AsOfEntry | None = Field(
-        None, description="A level: the rows that are open when the period ends."
+        None,
+        description="A level: the rows that are open when the period ends.",
+        examples=[{"from": "opened_at", "to": "resolved_at"}],
     )
     latest: Annotated[LatestEntry, BeforeValidator(_latest), _OrShort(text=True)] | None = Field(
-        None, description="A level: the last row of each of these: user_id."
+        None,
+        description="A level: the last row of each of these.",
+        examples=[{"per": "customer", "carry": False}, "customer"],
     )
     margin: Literal["nps", "share"] | None = Field(
         None, description="The margin of error to show beside the value."
@@ -237,17 +280,23 @@ class MetricEntry(Entry):
                 "additionalProperties": {"type": "string", "minLength": 1},
             }
         ),
-    ] = Field({}, description="Days on which its meaning changed, and how: marks on its charts.")
+    ] = Field(
+        {},
+        description="Days on which its meaning changed, and how: marks on its charts.",
+        examples=[{"2026-06-01": "rollbacks count as failures"}],
+    )
     deprecated: _Text | None = Field(None, description="The metric to use instead.")
     test: Annotated[list[TestEntry], BeforeValidator(_tests), _OrShort()] = Field(
-        [], description="Numbers that somebody knows: checked whenever an edition is published."
+        [],
+        description="Numbers that somebody knows: checked whenever an edition is published.",
+        examples=[[{"period": "2025-03", "equals": 964.2}]],
     )
 
 
 class FileEntry(Entry):
     """The file as a whole; its sections are checked entry by entry."""
 
-    version: Literal[1] = Field(description="The version of this grammar.")
+    version: Literal[1] = Field(description="The version of this grammar.", examples=[1])
     calendar: Any = Field(None, description="What a day, a week and a year are, for every metric.")
     currency: _Text = Field("EUR", description="The currency that amounts are reported in.")
     dimensions: Any = Field(None, description="Every word to break metrics down by.")
@@ -256,6 +305,22 @@ class FileEntry(Entry):
     metrics: Any = Field(None, description="The numbers, each defined once.")
 
 
+# What people write for a key, and what it is called here.
+OTHER_WORDS: Mapping[str, str] = {
+    "aliases": "also_called",
+    "description": "definition",
+    "dimensions": "by",
+    "direction": "good",
+    "expression": "value",
+    "formula": "value",
+    "goal": "target",
+    "name": "label",
+    "owner": "owners",
+    "sql": "value",
+    "synonyms": "also_called",
+    "title": "label",
+}
+PAGE = "docs/metrics.md"
 # What stands under each section's names.
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "dimensions": DimensionEntry,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
-from kpi.yaml_text import Document, Path, nearest
+from kpi.written_numbers import number_meant
+from kpi.yaml_syntax import glued_problem, without_space
+from kpi.yaml_text import Document, Path, as_yaml, closest, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _WORDS = {
-    "missing": "is missing",
     "string_type": "must be text",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -29,11 +32,22 @@ _WORDS = {
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
-    "string_too_short": "must not be empty",
 }
-
-
+_NUMBERS = ("int_type", "int_parsing", "float_type", "float_parsing")
 _SHOULD = re.compile(r"^\w+ should")
+# So many keys can be read in a message; more stand in the documentation.
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a message may point to: words that people use for a key, and the page with all keys."""
+
+    other_words: Mapping[str, str] = field(default_factory=dict)
+    page: str = ""
+
+
+_NO_HINTS = Hints()
 
 
 def check_model(
@@ -42,6 +56,7 @@ def check_model(
     value: object,
     path: Path = (),
     instead: Mapping[str, Any] | None = None,
+    hints: Hints = _NO_HINTS,
 ) -> Model | None:
     """The value at this path as a checked model; where it has problems all are noted.
 
@@ -49,73 +64,247 @@ def check_model(
     what stands in for required ones.
     """
     if not isinstance(value, Mapping):
-        wanted = ", ".join(info.alias or key for key, info in model.model_fields.items())
-        fix = f"Keys it may have: {wanted}."
-        # Nothing stands behind its key only, and is placed there.
-        document.refuse(path, "here a mapping is expected.", fix, at_key=value is None)
+        _refuse_no_mapping(document, model, value, path)
         return None if instead is None else model.model_validate(dict(instead))
+    beside = note_beside(document, value, path, lambda outer, key: _is_below(model, outer, key))
     try:
         return model.model_validate(dict(value))
     except ValidationError as errors:
-        for error in errors.errors():
-            _note(document, model, error, path)
-        if instead is None:
-            return None
-        wrong = {error["loc"][0] for error in errors.errors()}
-        sound = {key: item for key, item in value.items() if key not in wrong}
-        return model.model_validate({**instead, **sound})
+        found = errors.errors()
+    _Check(document, path, hints).tell(
+        _misfit(model, value, error) for error in found if not beside.intersection(error["loc"][:1])
+    )
+    if instead is None:
+        return None
+    wrong = {error["loc"][0] for error in found}
+    sound = {key: item for key, item in value.items() if key not in wrong}
+    return model.model_validate({**instead, **sound})
 
 
-def _note(document: Document, model: type[BaseModel], error: Any, path: Path) -> None:
-    steps, owner = _real_steps(model, error["loc"])
-    where: Path = (*path, *steps)
-    key = str(next((step for step in reversed(steps) if isinstance(step, str)), ""))
-    place_in_list = f" (item {steps[-1] + 1})" if steps and isinstance(steps[-1], int) else ""
-    name = f"'{key}'{place_in_list}"
-    if error["type"] == "extra_forbidden":
-        known = list(owner.model_fields) if owner else []
-        names = [owner.model_fields[k].alias or k for k in known] if owner else []
-        fix = nearest(key, names) or f"Known keys: {', '.join(names)}."
-        document.refuse(where, f"unknown key '{key}'.", fix, at_key=True)
-    elif error["type"] == "missing":
-        document.refuse(where[:-1], f"'{key}' is missing.", at_key=True)
-    elif error["type"] == "literal_error":
-        expected = error["ctx"]["expected"]
-        words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-        given = error["input"]
-        fix = nearest(given, words)
-        document.refuse(where, f"{name} must be {expected}, not '{given}'.", fix)
-    elif error["type"] == "value_error":
-        document.refuse(where, f"{name}: {error['ctx']['error']}.")
-    else:
-        says = _WORDS.get(error["type"]) or _SHOULD.sub("must", error["msg"])
-        document.refuse(where, f"{name} {says}.")
+def note_beside(
+    document: Document,
+    value: Mapping[str, Any],
+    path: Path,
+    is_below: Callable[[str, str], bool],
+) -> set[str]:
+    """Keys that stand beside an empty one although they belong below it, and the empty one.
+
+    `is_below` says whether the first key may hold the second, which has no place beside it. Each
+    empty key is told once, together with all that belongs below it.
+    """
+    found: set[str] = set()
+    empty, beside = "", []
+    for key, item in (*value.items(), ("", "")):
+        if empty and key and is_below(empty, key):
+            beside.append(key)
+            continue
+        if beside:
+            found.update((empty, *beside))
+            named = " to ".join(f"'{each}'" for each in dict.fromkeys((beside[0], beside[-1])))
+            what = f"'{empty}' is empty: what belongs below it stands beside it."
+            fix = f"Indent the lines below {empty} ({named}) by two more."
+            document.refuse((*path, empty), what, fix, at_key=True)
+        empty, beside = (key if item is None else ""), []
+    return found
 
 
-def _real_steps(model: type[BaseModel], loc: Path) -> tuple[Path, type[BaseModel] | None]:
-    """A pydantic location without the names of union members, and the model that holds its end."""
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The keys that a model may have in a file, in order."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _refuse_no_mapping(
+    document: Document, model: type[BaseModel], value: object, path: Path
+) -> None:
+    required = [key for key, info in keys_of(model).items() if info.is_required()]
+    fix = f"It needs: {', '.join(required)}."
+    if not required:
+        fix = f"Keys it may have: {', '.join(keys_of(model))}."
+    what = "here a mapping is expected." if value is not None else f"'{path[-1]}' is empty."
+    if isinstance(value, str) and (apart := without_space(value)):
+        what, fix = glued_problem(apart[0])
+    document.refuse(path, what, fix)
+
+
+def _is_below(model: type[BaseModel], outer: str, key: str) -> bool:
+    inner = _field_type(model, outer)
+    while get_origin(inner) in (list, Annotated, Union, UnionType):
+        inner = _without_none(get_args(inner)[0] if get_origin(inner) is list else inner)
+    is_model = isinstance(inner, type) and issubclass(inner, BaseModel)
+    return is_model and key in keys_of(inner) and key not in keys_of(model)
+
+
+@dataclass(frozen=True)
+class _Misfit:
+    """Something that a model refuses: the way to it, and the model and the mapping it stands in."""
+
+    steps: Path
+    owner: type[BaseModel] | None
+    beside: Mapping[str, Any]
+    kind: str
+    error: Any
+
+    @property
+    def key(self) -> str:
+        return str(next((step for step in reversed(self.steps) if isinstance(step, str)), ""))
+
+    @property
+    def name(self) -> str:
+        last = self.steps[-1] if self.steps else ""
+        return f"'{self.key}' (item {last + 1})" if isinstance(last, int) else f"'{self.key}'"
+
+    @property
+    def keys(self) -> dict[str, FieldInfo]:
+        """The keys of the model that holds it."""
+        return keys_of(self.owner) if self.owner else {}
+
+    @property
+    def field(self) -> FieldInfo | None:
+        """What the model says of it, where it is a key of the model itself."""
+        last = self.steps[-1] if self.steps else ""
+        return self.keys.get(last) if isinstance(last, str) else None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.error["input"] is None or self.kind == "string_too_short"
+
+
+class _Check:
+    """Tells what a model refuses in the value at a path, each mistake once."""
+
+    def __init__(self, document: Document, path: Path, hints: Hints) -> None:
+        self.document = document
+        self.path = path
+        self.hints = hints
+
+    def tell(self, misfits: Iterable[_Misfit]) -> None:
+        """Notes all of them: a misspelt key is not missing too, a union is refused as a whole."""
+        by_kind: dict[str, list[_Misfit]] = {}
+        for misfit in misfits:
+            by_kind.setdefault(misfit.kind, []).append(misfit)
+        unknown = by_kind.pop("extra_forbidden", [])
+        meant = {misfit.steps: self._meant(misfit) for misfit in unknown}
+        explained = {(*steps[:-1], key) for steps, key in meant.items()}
+        missing = [m for m in by_kind.pop("missing", []) if m.steps not in explained]
+        for misfit in unknown:
+            self._unknown(misfit, meant[misfit.steps], [m.steps for m in missing])
+        for misfit in missing:
+            where, what = misfit.steps[:-1], f"{misfit.name} is missing."
+            is_item = bool(where) and isinstance(where[-1], int)
+            self._refuse(where, what, _description(misfit), at_key=not is_item)
+        others: dict[Path, list[_Misfit]] = {}
+        for misfit in (m for some in by_kind.values() for m in some):
+            others.setdefault(misfit.steps, []).append(misfit)
+        for same in others.values():
+            self._wrong(same)
+
+    def _meant(self, misfit: _Misfit) -> str | None:
+        """The key that an unknown one stands for: first of all one that is not there."""
+        absent = [key for key in misfit.keys if key not in misfit.beside]
+        word = self.hints.other_words.get(misfit.key.lower())
+        if word in absent:
+            return word
+        return closest(misfit.key, absent) or closest(misfit.key, misfit.keys)
+
+    def _unknown(self, misfit: _Misfit, meant: str | None, missing: list[Path]) -> None:
+        fix = f"Did you mean '{meant}'?"
+        if meant is None:
+            still = [str(steps[-1]) for steps in missing if steps[:-1] == misfit.steps[:-1]]
+            fix = f"Known keys: {', '.join(misfit.keys)}."
+            if self.hints.page and len(misfit.keys) > _FEW:
+                fix = f"{self.hints.page} explains all keys."
+            if still:
+                fix = f"Still missing: {', '.join(still)}. {fix}"
+        self._refuse(misfit.steps, f"unknown key '{misfit.key}'.", fix, at_key=True)
+
+    def _wrong(self, same: list[_Misfit]) -> None:
+        """A value that does not fit, in as many ways as it might have."""
+        first = same[0]
+        if first.is_empty:
+            fix = _description(first) or "Write its value behind it."
+            self._refuse(first.steps, f"{first.name} is empty.", fix)
+        elif first.kind == "literal_error":
+            expected, given = first.error["ctx"]["expected"], first.error["input"]
+            words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
+            what = f"{first.name} must be {expected}, not '{given}'."
+            self._refuse(first.steps, what, nearest(given, words))
+        elif first.kind == "value_error":
+            # What is said of a mapping as a whole has no key to name.
+            named = f"{first.name}: " if first.steps else ""
+            self._refuse(first.steps, f"{named}{first.error['ctx']['error']}.")
+        else:
+            said = [_WORDS.get(m.kind) or _SHOULD.sub("must", m.error["msg"]) for m in same]
+            rest = (f" or {each.removeprefix('must be ')}" for each in dict.fromkeys(said[1:]))
+            self._refuse(
+                first.steps, f"{first.name} {said[0]}{''.join(rest)}.", self._meant_value(first)
+            )
+
+    def _meant_value(self, misfit: _Misfit) -> str:
+        """How a value of another kind was probably meant, or an example of a good one."""
+        written = self.document.written((*self.path, *misfit.steps))
+        if misfit.kind == "model_type" and (apart := without_space(written)):
+            return glued_problem(apart[0])[1]
+        is_text = isinstance(misfit.error["input"], str)
+        if is_text and misfit.kind in _NUMBERS and (number := number_meant(written)):
+            quotes = " without quotes" if number == written else ""
+            return f"Write it{quotes}: {number}."
+        if misfit.field and misfit.field.examples:
+            return f"For example: {as_yaml(misfit.field.examples[0])}."
+        if misfit.kind != "string_type":
+            return ""
+        many = isinstance(misfit.error["input"], Mapping | list)
+        return "Write one text." if many else "Put it in quotes."
+
+    def _refuse(self, steps: Path, what: str, fix: str = "", *, at_key: bool = False) -> None:
+        self.document.refuse((*self.path, *steps), what, fix, at_key=at_key)
+
+
+def _description(misfit: _Misfit) -> str:
+    """What a key holds, for somebody who has to write it."""
+    info = misfit.field
+    if info is None or not info.description:
+        return f"Write '{misfit.key}:' and its value." if misfit.kind == "missing" else ""
+    said = info.description
+    if not said[:2].isupper():
+        said = said[0].lower() + said[1:]
+    example = f" For example: {misfit.key}: {as_yaml(info.examples[0])}." if info.examples else ""
+    return f"It is {said}{example}"
+
+
+def _misfit(model: type[BaseModel], value: Mapping[str, Any], error: Any) -> _Misfit:
+    """A pydantic error as the file shows it.
+
+    Its location has the names of union members, and the keys and lists that a short way to write
+    a value leaves out; the file has neither.
+    """
     steps: list[str | int] = []
     current: Any = model
     owner: type[BaseModel] | None = model
-    for index, step in enumerate(loc):
+    raw: Any = value
+    beside: Mapping[str, Any] = value
+    for index, step in enumerate(error["loc"]):
+        named = True
         if isinstance(current, type) and issubclass(current, BaseModel):
             owner = current
-            steps.append(step)
             current = _field_type(current, step)
         elif get_origin(current) in (dict, list, tuple, Mapping) or index == 0:
-            steps.append(step)
             arguments = [a for a in get_args(current) if a is not Ellipsis]
             current = arguments[-1] if arguments else None
-        # Anything else is the name of a union's member, which the file does not hold.
+        else:
+            named = False
+        if named and isinstance(raw, Mapping if isinstance(step, str) else list | tuple):
+            steps.append(step)
+            if isinstance(raw, Mapping):
+                raw, beside = raw.get(step), raw
+            else:
+                raw = raw[step]
         current = _without_none(current)
-    return tuple(steps), owner
+    return _Misfit(tuple(steps), owner, beside, error["type"], error)
 
 
 def _field_type(model: type[BaseModel], key: str | int) -> Any:
-    for name, info in model.model_fields.items():
-        if key in (name, info.alias):
-            return info.annotation
-    return None
+    info = keys_of(model).get(str(key))
+    return info.annotation if info else None
 
 
 def _without_none(annotation: Any) -> Any:

@@ -13,6 +13,8 @@ from kpi.expression import FactValue
 from kpi.grammar import (
     MONTH_NAMES,
     NAME,
+    OTHER_WORDS,
+    PAGE,
     RESERVED,
     SETTLES,
     WEEKDAYS,
@@ -25,7 +27,7 @@ from kpi.grammar import (
     TableEntry,
 )
 from kpi.metric_entry import MetricReader, owners
-from kpi.model_check import check_model
+from kpi.model_check import Hints, check_model
 from kpi.periods import Calendar
 from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
 from kpi.yaml_text import Document, Path, Problem, Refused, nearest, read_yaml
@@ -37,6 +39,7 @@ _DIMENSION = {"label": "-", "definition": "-"}
 _TABLE = {"row": "-", "time": "-"}
 _OUTCOME = {"label": "-", "definition": "-", "owners": _OWNERS}
 _METRIC = {**_OUTCOME, "side": "joint", "outcome": "-", "value": "-", "good": "up"}
+_HINTS = Hints(OTHER_WORDS, PAGE)
 
 
 class VocabularyRefused(Refused):
@@ -83,7 +86,9 @@ class _Reader:
 
     def read(self) -> Vocabulary | None:
         root = self.document.value
-        if check_model(self.document, FileEntry, root) is None and not isinstance(root, Mapping):
+        if check_model(self.document, FileEntry, root, hints=_HINTS) is None and not isinstance(
+            root, Mapping
+        ):
             return None
         self.calendar = self._calendar(root)
         for key, dimension, path in self._entries(root, "dimensions", DimensionEntry, _DIMENSION):
@@ -127,7 +132,7 @@ class _Reader:
                 what = f"'{key}' is not a name."
                 fix = "Use lower-case letters, digits and _, beginning with a letter."
                 self.document.refuse(path, what, fix, at_key=True)
-            entry = check_model(self.document, model, value, path, instead)
+            entry = check_model(self.document, model, value, path, instead, _HINTS)
             if entry is not None:
                 yield key, entry, path
 
@@ -135,7 +140,7 @@ class _Reader:
         if root.get("calendar") is None:
             return Calendar()
         path = ("calendar",)
-        entry = check_model(self.document, CalendarEntry, root["calendar"], path, {})
+        entry = check_model(self.document, CalendarEntry, root["calendar"], path, {}, _HINTS)
         if entry is None:
             return Calendar()
         zone = entry.timezone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from kpi.yaml_syntax import (
     Complaint,
     glued_problem,
     in_plain_words,
+    quoted,
     torn_problem,
     without_space,
 )
@@ -119,6 +121,11 @@ class Document:
             return self.place(path)
         return _character(self.text, node, offset)
 
+    def written(self, path: Path) -> str:
+        """The text of a plain value as it was written, without quotes; of anything else nothing."""
+        node = self._values.get(path)
+        return str(node.value) if isinstance(node, ScalarNode) else ""
+
     def at(self, path: Path) -> Any:
         """The plain value at this path, which must be there."""
         found = self.value
@@ -160,17 +167,36 @@ class Document:
         while path not in nodes and path:
             nodes, path = (self._keys, path) if path in self._keys else (nodes, path[:-1])
         node = nodes.get(path)
-        mark = node.start_mark if node is not None else None
-        return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+        if node is not None and _is_absent(node):
+            # Where nothing stands behind a key, the parser goes on to the next line.
+            node = self._keys.get(path, node)
+        return _start(node) if node is not None else Place(1, 1)
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """A known name close to this word, as a question to put behind an error, or nothing."""
+    found = closest(word, known)
+    return f"Did you mean '{found}'?" if found not in (None, str(word)) else ""
+
+
+def closest(word: object, known: Iterable[str]) -> str | None:
+    """The known name that is close to this word, or None."""
     # Lower case, so that IT is close to it; a later name does not hide an earlier one.
     names = {name.lower(): name for name in reversed(list(known))}
     close = difflib.get_close_matches(str(word).lower(), names, n=1, cutoff=0.6)
-    found = names[close[0]] if close else str(word)
-    return f"Did you mean '{found}'?" if found != str(word) else ""
+    return names[close[0]] if close else None
+
+
+def as_yaml(value: object) -> str:
+    """A plain value as somebody would write it in a line of YAML."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {as_yaml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    document = read_yaml(f"[{value}]", "")
+    return value if document.value == [value] and not document.problems else quoted(value)
 
 
 def read_yaml(text: str, name: str, *, secret: bool = False) -> Document:

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from pydantic import BaseModel, ValidationError
 
+from kpi import grammar
 from kpi.schema import schema, schema_text
-from kpi.yaml_text import read_yaml
+from kpi.yaml_text import as_yaml, read_yaml
 
 PROJECT = Path(__file__).parents[2]
 FILE = PROJECT / "metrics.schema.json"
@@ -98,6 +100,45 @@ def test_no_level_takes_an_unknown_key_and_every_key_is_described() -> None:
     assert len(found) == 11
     assert [each for each in found if each["additionalProperties"] is not False] == []
     assert silent == []
+
+
+def examples() -> Iterator[tuple[type[BaseModel], str, Any]]:
+    """Every example of the grammar, with the key that it is one of."""
+    models = {model for model in vars(grammar).values() if isinstance(model, type)}
+    for model in models:
+        if issubclass(model, grammar.Entry):
+            for name, info in model.model_fields.items():
+                for example in info.examples or []:
+                    yield model, info.alias or name, example
+
+
+def test_every_example_is_one_that_the_loader_takes() -> None:
+    found = list(examples())
+    refused = []
+    for model, key, example in found:
+        read = read_yaml(f"{key}: {as_yaml(example)}\n", "f")
+        try:
+            model.model_validate(read.value)
+        except ValidationError as errors:
+            refused += [error for error in errors.errors() if error["type"] != "missing"]
+
+    assert len(found) > 20
+    assert refused == []
+
+
+def test_an_editor_takes_the_examples_that_it_is_shown() -> None:
+    whole = schema()
+    shown = [
+        (each, {**each, "definitions": whole["definitions"]})
+        for node in objects(whole)
+        for each in node["properties"].values()
+        if "examples" in each
+    ]
+
+    assert len(shown) > 15
+    for each, alone in shown:
+        for example in each["examples"]:
+            assert list(Draft7Validator(alone).iter_errors(example)) == []
 
 
 @pytest.mark.parametrize("path", VOCABULARIES, ids=["sample", "service-desk"])

@@ -138,7 +138,7 @@ def test_what_is_said_of_an_entry_as_a_whole_waits_for_its_variables() -> None:
 
     source = sources.parse(f"version: 1\nsources:\n  a: {{{entry}}}\n").sources[0]
 
-    with pytest.raises(SourceError, match="the port 5433 needs an https address"):
+    with pytest.raises(SourceError, match="The port 5433 needs an https address"):
         sources.resolve(source, {"ADDRESS": "http://shop.example"})
     assert sources.resolve(source, {"ADDRESS": "https://shop.example"})
 

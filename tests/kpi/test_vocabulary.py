@@ -211,7 +211,6 @@ def test_an_empty_file_says_how_to_begin(text: str) -> None:
         ("[region, team]", "teem", "teem", "there is no dimension 'teem'. Did you mean 'team'?"),
         ("2 days", "2 months", "2 months", "'2 months' is not a duration. For example: 2 days."),
         ("time: ordered_at, ", "", "orders: {", "'time' is missing."),
-        ("business: Care}}", "busines: Care}}", "owners: {it: Platform, busines:", "'business' is"),
         ("business: Care}}", "busines: Care}}", "busines:", "unknown key 'busines'. Did you mean"),
         ("e: reliable\n", "e: relible\n", "relible", "there is no outcome 'relible'. Did you mean"),
         ("side: it\n", "side: IT\n", "IT\n", "'side' must be 'it', 'business' or 'joint', not"),
@@ -369,7 +368,7 @@ def test_every_mistake_is_told_at_once() -> None:
     text = changed("Europe/Berlin", "Berlyn")
     text = text.replace("from orders", "from ordres").replace("side: it\n", "sied: it\n")
 
-    wrong = [place(text, word) for word in ("Berlyn", "opened:\n", "sied", "ordres")]
+    wrong = [place(text, word) for word in ("Berlyn", "sied", "ordres")]
     assert [line.partition(": ")[0] for line in problems(text)] == wrong
 
 
@@ -390,3 +389,130 @@ def test_a_section_is_a_mapping_of_names(section: str) -> None:
         f"'{section}' must be a mapping of names." in line
         for line in problems(f"{head}\n{section}: [a]\n{rest}")
     )
+
+
+# --- messages that say what to write --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("side: it", "It is who runs the thing measured: it, business or joint."),
+        ("good: down", "It is the direction that is better: up or down."),
+        (
+            "value: count(*) from incidents where severity = 'sev1'",
+            "It is how it is computed: AGGREGATES from TABLE [where CONDITION],"
+            " or a formula of other metrics. For example: value: count(*) from orders.",
+        ),
+    ],
+)
+def test_a_key_with_nothing_behind_it_says_what_it_is(key: str, expected: str) -> None:
+    name = key.partition(":")[0]
+    whole = GOOD[: GOOD.index("  # what both")]
+    text = whole.replace(f"    {key}\n", f"    {name}:\n")
+    missing = whole.replace(f"    {key}\n", "")
+
+    at = f"{text[: text.index(f'    {name}:')].count(chr(10)) + 1}:5"
+    assert problems(text) == [f"{at}: '{name}' is empty. {expected}"]
+    assert problems(missing) == [f"{place(missing, 'opened:')}: '{name}' is missing. {expected}"]
+
+
+def test_a_missing_owner_is_told_with_what_it_is() -> None:
+    text = changed("owners: {it: Platform, business: Care}}", "owners: {it: Platform}}")
+
+    assert problems(text) == [
+        f"{place(text, 'owners: {it: Platform}}')}: 'business' is missing."
+        " It is the role on the business side that answers for it."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("formula", "value"),
+        ("expression", "value"),
+        ("sql", "value"),
+        ("direction", "good"),
+        ("description", "definition"),
+        ("name", "label"),
+        ("title", "label"),
+        ("owner", "owners"),
+    ],
+)
+def test_a_word_that_people_use_for_a_key_is_understood(word: str, key: str) -> None:
+    head, _, tail = GOOD.partition("  sold:\n")
+    text = f"{head}  sold:\n{tail.replace(f'    {key}: ', f'    {word}: ', 1)}"
+
+    assert problems(text) == [
+        f"{place(text, f'{word}: ')}: unknown key '{word}'. Did you mean '{key}'?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "key"), [("goal", "target"), ("synonyms", "also_called"), ("aliases", "also_called")]
+)
+def test_a_word_for_a_key_that_may_be_left_out_is_understood(word: str, key: str) -> None:
+    text = changed("    internal: true\n", f"    internal: true\n    {word}: x\n")
+
+    assert problems(text) == [f"{place(text, word)}: unknown key '{word}'. Did you mean '{key}'?"]
+
+
+def test_an_unknown_key_leads_to_the_page_with_all_keys() -> None:
+    text = changed("    internal: true\n", "    zzz: true\n")
+
+    assert problems(text) == [
+        f"{place(text, 'zzz')}: unknown key 'zzz'. docs/metrics.md explains all keys."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "expected"),
+    [
+        ("window: 28", "28", "'window' must be text. For example: 90 days."),
+        (
+            "test: 5",
+            "5\n    internal",
+            "'test' must be a list. For example: [{period: 2025-03, equals: 964.2}].",
+        ),
+        (
+            "changed: 2026-06-01",
+            "2026-06-01",
+            "'changed' must be a mapping. For example: {2026-06-01: rollbacks count as failures}.",
+        ),
+        (
+            "changed: {2026-06-01: bad, too}",
+            "too",
+            "within braces a comma ends a text, and 'too' is no key with a value."
+            ' Put the text in quotes: "bad, too".',
+        ),
+        (
+            "test: {period: 2025-03, equal: 5}",
+            "equal",
+            "unknown key 'equal'. Did you mean 'equals'?",
+        ),
+        (
+            "test: {period: 2025-Q1, equals: 1,043}",
+            "043",
+            "within braces a comma ends a text, and '043' is no key with a value. Write: 1043.",
+        ),
+        (
+            "as_of: opened_at",
+            "opened_at\n    int",
+            "'as_of' must be a mapping. For example: {from:",
+        ),
+    ],
+)
+def test_a_value_of_another_kind_comes_with_an_example(line: str, word: str, expected: str) -> None:
+    text = changed("    internal: true\n", f"    {line}\n    internal: true\n")
+
+    (said,) = problems(text)
+    assert said.startswith(f"{place(text, word)}: {expected}")
+
+
+def test_owners_without_braces_come_with_an_example() -> None:
+    text = GOOD.replace("owners: {it: Platform, business: Care}\n", "owners: Platform, Care\n")
+
+    assert problems(text) == [
+        f"{place(text, 'Platform, Care')}: 'owners' must be a mapping."
+        " For example: {it: Platform, business: Sales}."
+    ]

@@ -13,6 +13,7 @@ from kpi.yaml_text import (
     Place,
     Problem,
     Refused,
+    as_yaml,
     nearest,
     read_yaml,
 )
@@ -286,6 +287,42 @@ def test_a_key_in_braces_may_have_nothing_behind_it(value: str) -> None:
 
     assert document.value["v"] == {"a": None, "b": 1}
     assert document.problems == []
+
+
+# --- names and examples -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1043, "1043"),
+        (99.9, "99.9"),
+        (False, "false"),
+        ("90 days", "90 days"),
+        ("%", '"%"'),
+        ("28", '"28"'),
+        ("a, b", '"a, b"'),
+        ('a "b": c', "'a \"b\": c'"),
+        (["a", 1], "[a, 1]"),
+        ({"2026-06-01": "no: refunds", "by": ["team"]}, '{2026-06-01: "no: refunds", by: [team]}'),
+    ],
+)
+def test_an_example_is_written_as_it_is_read(value: object, text: str) -> None:
+    assert as_yaml(value) == text
+    assert read_yaml(text, "f").value == value
+
+
+@pytest.mark.parametrize("written", ["4.90", "'4.90'", '"4.90"'])
+def test_a_value_is_known_as_it_was_written(written: str) -> None:
+    document = read_yaml(f"a: {written}\nb: [1]\n", "f")
+
+    assert document.written(("a",)) == "4.90"
+    assert document.written(("b",)) == document.written(("c",)) == ""
+
+
+@pytest.mark.parametrize("rest", ["", "\n\n# more\nc: 1\n", "  # a comment\nc: 1\n"])
+def test_where_nothing_stands_behind_a_key_its_value_is_placed_at_the_key(rest: str) -> None:
+    assert read_yaml(f"a: 1\nb:{rest}", "f").place(("b",)) == Place(2, 1)
 
 
 # --- problems -----------------------------------------------------------------------------------
