@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from kpi.periods import DAY, GRAINS, Calendar, Period, parse_period, period_of
-from kpi.yaml_text import Document, Path, nearest
+from kpi.written_numbers import leading_number
+from kpi.yaml_text import Document, Path, closest, nearest
 
 _AMOUNT = r"([-+]?\d[\d_]*(?:\.\d+)?)"
 _FLOW = re.compile(rf"{_AMOUNT} per (\w+)")
+# How people write one that is not understood: `60 a week`, `60/week`, `8%`, `8 EUR`.
+_PER = re.compile(r"\s*(?:/|per|a|an|each|every)\s*(\w+)|\s+(\w+ly)", re.I)
+_UNIT = re.compile(r"\s*[%€$£]|\s+(?:percent|[A-Z]{3})")
 _FROM = "from "
 # A period as `periods.parse_period` reads it.
 _PERIOD_SCHEMA = r"(FY)?\d{4}(-Q[1-4]|-W\d{2}|-\d{2}(-\d{2})?)?"
@@ -122,16 +126,34 @@ def _step(since: dt.date | None, value: Any, path: Path, document: Document) -> 
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and math.isfinite(value):
         return Step(since, float(value), None)
+    if value is None:
+        document.refuse(path, f"'{path[-1]}' is empty.", "Write a target behind it.")
+        return None
     match = _FLOW.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        what = f"'{value}' is not a target."
-        document.refuse(path, what, "Write a number, or for a flow: 1200000 per quarter.")
+        fix = _meant(value) or "Write a number, or for a flow: 1200000 per quarter."
+        document.refuse(path, f"'{value}' is not a target.", fix)
         return None
     if match[2] not in GRAINS:
         fix = nearest(match[2], GRAINS) or f"Known: {', '.join(GRAINS)}."
         document.refuse(path, f"there is no period '{match[2]}'.", fix)
         return None
     return Step(since, float(match[1].replace("_", "")), match[2])
+
+
+def _meant(value: Any) -> str:
+    """How to write a target that is understood by people only, or nothing."""
+    parts = leading_number(value) if isinstance(value, str) else None
+    if parts is None:
+        return ""
+    number, rest = parts
+    if not rest:
+        return f"Write it without quotes: {number}." if number == value else f"Write: {number}."
+    if _UNIT.fullmatch(rest):
+        return f"Write it without '{rest.strip()}': {number}."
+    per = _PER.fullmatch(rest)
+    grain = per and closest(per[1] or per[2], GRAINS)
+    return f"Write: {number} per {grain}." if grain else ""
 
 
 def _since(key: str, calendar: Calendar) -> dt.date | None:

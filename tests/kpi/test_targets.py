@@ -201,3 +201,41 @@ def test_the_days_of_a_period_bear_its_flow_between_them(
 )
 def test_what_is_no_target_is_refused_at_its_place(text: str, expected: str) -> None:
     assert refusal(text).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ('"8"', "Write it without quotes: 8."),
+        ("8%", "Write it without '%': 8."),
+        ("8 %", "Write it without '%': 8."),
+        ("3,5 EUR", "Write it without 'EUR': 3.5."),
+        ("3,5", "Write: 3.5."),
+        ("1,200", "Write: 1200."),
+        ("1,200 per quarter", "Write: 1200 per quarter."),
+        ("60 a week", "Write: 60 per week."),
+        ("60/week", "Write: 60 per week."),
+        ("60 / Weeks", "Write: 60 per week."),
+        ("60 each month", "Write: 60 per month."),
+        ("60 weekly", "Write: 60 per week."),
+    ],
+)
+def test_a_target_that_only_people_understand_is_refused_with_how_to_write_it(
+    text: str, fix: str
+) -> None:
+    said = text.strip('"')
+
+    assert refusal(text) == f"f:1:9: '{said}' is not a target. {fix}"
+
+
+@pytest.mark.parametrize("text", ["300k", "8 hours", "60 a fortnight", "60 a week or so", "<= 3"])
+def test_what_may_mean_another_number_is_not_guessed(text: str) -> None:
+    fix = "Write a number, or for a flow: 1200000 per quarter."
+
+    assert refusal(text) == f"f:1:9: '{text}' is not a target. {fix}"
+
+
+def test_a_date_with_nothing_behind_it_is_told_at_the_date() -> None:
+    text = "{from 2026-01: 5, from 2026-07: }"
+
+    assert refusal(text) == "f:1:27: 'from 2026-07' is empty. Write a target behind it."
