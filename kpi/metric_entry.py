@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from kpi.allowlist import ExpressionRefused
+from kpi.allowlist import ExpressionRefused, Name
 from kpi.expression import FactValue, MetricValue, columns_alone, parse_value
 from kpi.grammar import MetricEntry, OwnersEntry, TestEntry
 from kpi.periods import Calendar, parse_period
 from kpi.reach import AsOf, Latest, Own, Reach, ToDate, Window, parse_span
 from kpi.targets import Targets, parse_targets
 from kpi.vocabulary import KnownAnswer, Metric, Outcome, Owners, Table
-from kpi.yaml_text import Document, Path, Problem, nearest
+from kpi.yaml_text import Document, Path, Problem, choice, nearest
 
 _REACHES = ("window", "to_date", "as_of", "latest")
 _MARGIN_OF = {"nps": ("count_if", "count_if", "count"), "share": ("count_if", "count")}
@@ -80,7 +80,8 @@ class MetricReader:
     def _outcome(self, given: Mapping[str, Any], path: Path) -> None:
         outcome = given.get("outcome")
         if isinstance(outcome, str) and outcome and outcome not in self.outcomes:
-            fix = nearest(outcome, self.outcomes) or "Declare it under 'outcomes'."
+            labels = {name: each.label for name, each in self.outcomes.items()}
+            fix = choice(outcome, labels) or "Declare it under 'outcomes'."
             self.document.refuse((*path, "outcome"), f"there is no outcome '{outcome}'.", fix)
 
     def _value(self, text: object, path: Path) -> tuple[FactValue | MetricValue | None, bool]:
@@ -93,21 +94,25 @@ class MetricReader:
         except ExpressionRefused as refused:
             for mistake in refused.mistakes:
                 self._refuse_at(where, mistake.offset, mistake.what + ".", mistake.fix)
-            if refused.table is None or refused.table.name not in self.tables:
+            if refused.table is None or not self._is_table(refused.table, where):
                 return None, False
             return columns_alone(refused.table, refused.columns), False
         if isinstance(value, FactValue):
-            table = value.table
-            if table.name in self.tables:
-                return value, True
-            fix = nearest(table.name, self.tables) or "Declare it under 'tables'."
-            self._refuse_at(where, table.offset, f"there is no table '{table.name}'.", fix)
-            return None, False
-        unknown = [name for name in value.inputs if name.name not in self.known]
+            there = self._is_table(value.table, where)
+            return (value, True) if there else (None, False)
+        unknown = [i for i in value.inputs if i.name not in self.known]
         for name in unknown:
             fix = nearest(name.name, self.known) or "A column needs an aggregate and 'from TABLE'."
             self._refuse_at(where, name.offset, f"there is no metric '{name.name}'.", fix)
         return (None, False) if unknown else (value, True)
+
+    def _is_table(self, table: Name, path: Path) -> bool:
+        """Whether there is such a table; where there is none, that is noted."""
+        if table.name not in self.tables:
+            rows = {name: each.row for name, each in self.tables.items()}
+            fix = choice(table.name, rows) or "Declare it under 'tables'."
+            self._refuse_at(path, table.offset, f"there is no table '{table.name}'.", fix)
+        return table.name in self.tables
 
     def _target(self, entry: MetricEntry, path: Path) -> Targets | None:
         if entry.target is None:
@@ -144,9 +149,9 @@ class MetricReader:
         """The known answers, each at the place in the file that its position says, or none."""
         found = []
         for index, entry in enumerate(entries):
+            where = self.document.item(path, index)
             period = parse_period(self.calendar, str(entry.period))
             if period is None:
-                where = self.document.item(path, index)
                 what = f"'{entry.period}' is not a period."
                 fix = "For example 2025-03, 2025-Q1, 2025-W12, 2025-03-14 or 2025."
                 self.document.refuse((*where, "period"), what, fix)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -30,7 +32,7 @@ from kpi.metric_entry import MetricReader, owners
 from kpi.model_check import Hints, check_model
 from kpi.periods import Calendar
 from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
-from kpi.yaml_text import Document, Path, Problem, Refused, nearest, read_yaml
+from kpi.yaml_text import Document, Path, Problem, Refused, choice, nearest, read_yaml
 
 _Entry = TypeVar("_Entry", bound=Entry)
 # What stands in for a key that is missing or wrong, so that the rest of its entry is checked too.
@@ -129,9 +131,7 @@ class _Reader:
         for key, value in entries.items():
             path: Path = (section, key)
             if not NAME.fullmatch(key):
-                what = f"'{key}' is not a name."
-                fix = "Use lower-case letters, digits and _, beginning with a letter."
-                self.document.refuse(path, what, fix, at_key=True)
+                self.document.refuse(path, f"'{key}' is not a name.", _as_name(key), at_key=True)
             entry = check_model(self.document, model, value, path, instead, _HINTS)
             if entry is not None:
                 yield key, entry, path
@@ -194,7 +194,8 @@ class _Reader:
     def _known_dimension(self, word: str, path: Path) -> bool:
         if word in self.dimensions:
             return True
-        fix = nearest(word, self.dimensions) or "Declare it under 'dimensions'."
+        labels = {name: dimension.label for name, dimension in self.dimensions.items()}
+        fix = choice(word, labels) or "Declare it under 'dimensions'."
         self.document.refuse(path, f"there is no dimension '{word}'.", fix)
         return False
 
@@ -257,6 +258,16 @@ class _Reader:
         if key in RESERVED:
             what = f"'{key}' is a column of every answer."
             self.document.refuse(path, what, "Choose another name.", at_key=True)
+
+
+def _as_name(word: str) -> str:
+    """How to write a name that is none."""
+    rule = "lower-case letters, digits and _, beginning with a letter"
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word)
+    # Without accents: a letter and its accent are two characters then.
+    plain = unicodedata.normalize("NFKD", parted).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
+    return f"Write {name}: {rule}." if NAME.fullmatch(name) else f"Use {rule}."
 
 
 @lru_cache(maxsize=1)

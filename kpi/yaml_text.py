@@ -187,6 +187,16 @@ def closest(word: object, known: Iterable[str]) -> str | None:
     return names[close[0]] if close else None
 
 
+def choice(word: object, labels: Mapping[str, str]) -> str:
+    """The nearest of these names, by itself or by its label; else all of them, if there are any."""
+    names = {label: name for name, label in labels.items()}
+    label = closest(word, names)
+    if label is not None and closest(word, labels) is None:
+        return f"Did you mean '{names[label]}'?"
+    there = f"There are: {', '.join(labels)}." if labels else ""
+    return nearest(word, labels) or there
+
+
 def as_yaml(value: object) -> str:
     """A plain value as somebody would write it in a line of YAML."""
     if isinstance(value, Mapping):

@@ -206,7 +206,7 @@ def test_an_empty_file_says_how_to_begin(text: str) -> None:
         ("Europe/Berlin", "Europe/Berln", "Europe", "there is no time zone 'Europe/Berln'."),
         ("sunday", "Sunday", "Sunday", "'week_starts' must be 'monday', 'tuesday',"),
         ("  region: {label", "  n: {label", "n: {label", "'n' is a column of every answer."),
-        ("  team: {", "  Team: {", "Team: {", "'Team' is not a name. Use lower-case letters"),
+        ("  team: {", "  Team: {", "Team: {", "'Team' is not a name. Write team: lower"),
         ("[region, team]", "[region, teem]", "teem", "there is no dimension 'teem'. Did you mean"),
         ("[region, team]", "teem", "teem", "there is no dimension 'teem'. Did you mean 'team'?"),
         ("2 days", "2 months", "2 months", "'2 months' is not a duration. For example: 2 days."),
@@ -516,3 +516,81 @@ def test_owners_without_braces_come_with_an_example() -> None:
         f"{place(text, 'Platform, Care')}: 'owners' must be a mapping."
         " For example: {it: Platform, business: Sales}."
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "e: reliable\n",
+            "e: Healthy\n",
+            "there is no outcome 'Healthy'. There are: reliable, grow.",
+        ),
+        (
+            "from incidents where",
+            "from zzz where",
+            "there is no table 'zzz'. There are: incidents, orders.",
+        ),
+        (
+            "[region, team]",
+            "[zzz]",
+            "there is no dimension 'zzz'. There are: service, region, team.",
+        ),
+    ],
+)
+def test_where_no_name_is_near_those_that_there_are_are_listed(
+    old: str, new: str, expected: str
+) -> None:
+    (said,) = problems(changed(old, new))
+
+    assert said.endswith(f": {expected}")
+
+
+def test_an_outcome_or_a_dimension_may_be_meant_by_its_label() -> None:
+    text = changed("label: Grow", "label: Customers stay").replace(
+        "label: Team", "label: Who runs it"
+    )
+    text = text.replace("outcome: grow", "outcome: Customers stay", 1)
+    text = text.replace("[region, team]", "[region, Who runs it]")
+
+    assert [line.partition(": ")[2] for line in problems(text)] == [
+        "there is no dimension 'Who runs it'. Did you mean 'team'?",
+        "there is no outcome 'Customers stay'. Did you mean 'grow'?",
+    ]
+
+
+def test_a_table_that_does_not_exist_is_told_beside_other_mistakes_of_a_value() -> None:
+    text = changed("count(*) from incidents where severity", "summ(x) from incident where severity")
+
+    assert problems(text) == [
+        f"{place(text, 'summ')}: there is no function 'summ'. Did you mean 'sum'?",
+        f"{place(text, 'incident where')}: there is no table 'incident'. Did you mean 'incidents'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("my-one", "my_one"),
+        ("MyOne", "my_one"),
+        ("My one", "my_one"),
+        ("NPS", "nps"),
+        ("Café-visits", "cafe_visits"),
+        ("p95Latency", "p95_latency"),
+    ],
+)
+def test_a_name_is_proposed_for_what_is_none(word: str, name: str) -> None:
+    text = changed("  sold:\n", f"  {word}:\n").replace("opened / sold", "opened")
+
+    assert problems(text) == [
+        f"{place(text, f'{word}:')}: '{word}' is not a name."
+        f" Write {name}: lower-case letters, digits and _, beginning with a letter."
+    ]
+
+
+@pytest.mark.parametrize("word", ["1st", "日本", "_"])
+def test_where_no_name_can_be_made_of_a_word_the_rule_is_told(word: str) -> None:
+    text = changed("  sold:\n", f"  {word}:\n").replace("opened / sold", "opened")
+
+    (said,) = problems(text)
+    assert said.endswith("Use lower-case letters, digits and _, beginning with a letter.")

@@ -14,6 +14,7 @@ from kpi.yaml_text import (
     Problem,
     Refused,
     as_yaml,
+    choice,
     nearest,
     read_yaml,
 )
@@ -290,6 +291,25 @@ def test_a_key_in_braces_may_have_nothing_behind_it(value: str) -> None:
 
 
 # --- names and examples -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("relable", "Did you mean 'reliable'?"),
+        ("Customers rely on us", "Did you mean 'reliable'?"),
+        ("THEY BUY MORE", "Did you mean 'grow'?"),
+        ("zzz", "There are: reliable, grow."),
+    ],
+)
+def test_a_name_is_offered_for_its_label_too_or_else_all_of_them(word: str, expected: str) -> None:
+    assert (
+        choice(word, {"reliable": "Customers can rely on us", "grow": "They buy more"}) == expected
+    )
+
+
+def test_where_there_is_no_name_none_is_offered() -> None:
+    assert choice("zzz", {}) == ""
 
 
 @pytest.mark.parametrize(
