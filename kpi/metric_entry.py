@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -27,13 +27,18 @@ _MARGIN_FIX = {
 
 @dataclass(frozen=True)
 class MetricReader:
-    """What an entry is checked against; `known` are the names of all metrics in the file."""
+    """What an entry is checked against.
+
+    `known` are the names of all metrics in the file, `elsewhere` those of entries that stand where
+    they do not belong.
+    """
 
     document: Document
     calendar: Calendar
     tables: Mapping[str, Table]
     outcomes: Mapping[str, Outcome]
     known: tuple[str, ...]
+    elsewhere: Collection[str] = ()
 
     def read(self, key: str, entry: MetricEntry, path: Path) -> Metric | None:
         """The metric of a checked entry; None where nothing of its value is understood."""
@@ -79,7 +84,8 @@ class MetricReader:
 
     def _outcome(self, given: Mapping[str, Any], path: Path) -> None:
         outcome = given.get("outcome")
-        if isinstance(outcome, str) and outcome and outcome not in self.outcomes:
+        there = (*self.outcomes, *self.elsewhere)
+        if isinstance(outcome, str) and outcome and outcome not in there:
             labels = {name: each.label for name, each in self.outcomes.items()}
             fix = choice(outcome, labels) or "Declare it under 'outcomes'."
             self.document.refuse((*path, "outcome"), f"there is no outcome '{outcome}'.", fix)
@@ -100,7 +106,7 @@ class MetricReader:
         if isinstance(value, FactValue):
             there = self._is_table(value.table, where)
             return (value, True) if there else (None, False)
-        unknown = [i for i in value.inputs if i.name not in self.known]
+        unknown = [i for i in value.inputs if i.name not in (*self.known, *self.elsewhere)]
         for name in unknown:
             fix = nearest(name.name, self.known) or "A column needs an aggregate and 'from TABLE'."
             self._refuse_at(where, name.offset, f"there is no metric '{name.name}'.", fix)
@@ -108,7 +114,7 @@ class MetricReader:
 
     def _is_table(self, table: Name, path: Path) -> bool:
         """Whether there is such a table; where there is none, that is noted."""
-        if table.name not in self.tables:
+        if table.name not in self.tables and table.name not in self.elsewhere:
             rows = {name: each.row for name, each in self.tables.items()}
             fix = choice(table.name, rows) or "Declare it under 'tables'."
             self._refuse_at(path, table.offset, f"there is no table '{table.name}'.", fix)
@@ -171,7 +177,8 @@ class MetricReader:
         if entry.as_of is not None and entry.time is not None:
             what = "'time' has no meaning beside 'as_of', which names its times itself."
             self.document.refuse((*path, "time"), what, "Remove it.", at_key=True)
-        if entry.deprecated is not None and entry.deprecated not in self.known:
+        there = (*self.known, *self.elsewhere)
+        if entry.deprecated is not None and entry.deprecated not in there:
             what = f"there is no metric '{entry.deprecated}'."
             fix = nearest(entry.deprecated, self.known) or "Name the metric to use instead."
             self.document.refuse((*path, "deprecated"), what, fix)

@@ -18,6 +18,7 @@ from kpi.grammar import (
     OTHER_WORDS,
     PAGE,
     RESERVED,
+    SECTIONS,
     SETTLES,
     WEEKDAYS,
     CalendarEntry,
@@ -29,7 +30,7 @@ from kpi.grammar import (
     TableEntry,
 )
 from kpi.metric_entry import MetricReader, owners
-from kpi.model_check import Hints, check_model
+from kpi.model_check import Hints, check_model, keys_of, note_beside
 from kpi.periods import Calendar
 from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
 from kpi.yaml_text import Document, Path, Problem, Refused, choice, nearest, read_yaml
@@ -85,12 +86,12 @@ class _Reader:
         self.tables: dict[str, Table] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.metrics: dict[str, Metric] = {}
+        # Entries that stand where they do not belong are told there, and missed nowhere else.
+        self.elsewhere: set[str] = set()
 
     def read(self) -> Vocabulary | None:
         root = self.document.value
-        if check_model(self.document, FileEntry, root, hints=_HINTS) is None and not isinstance(
-            root, Mapping
-        ):
+        if self._checked(FileEntry, root, ()) is None and not isinstance(root, Mapping):
             return None
         self.calendar = self._calendar(root)
         for key, dimension, path in self._entries(root, "dimensions", DimensionEntry, _DIMENSION):
@@ -126,21 +127,61 @@ class _Reader:
         if entries is None:
             return
         if not isinstance(entries, Mapping):
-            self.document.refuse((section,), f"'{section}' must be a mapping of names.")
+            fix = "Write each name with a colon, and indent its keys below it."
+            self.document.refuse((section,), f"'{section}' must be a mapping of names.", fix)
             return
+        beside = note_beside(
+            self.document,
+            entries,
+            (section,),
+            lambda _, key: key in keys_of(model) and _section_of(entries[key]) is None,
+        )
         for key, value in entries.items():
+            if key in beside:
+                continue
             path: Path = (section, key)
             if not NAME.fullmatch(key):
                 self.document.refuse(path, f"'{key}' is not a name.", _as_name(key), at_key=True)
-            entry = check_model(self.document, model, value, path, instead, _HINTS)
+            entry = self._checked(model, value, path, instead)
             if entry is not None:
                 yield key, entry, path
+
+    def _checked(
+        self,
+        model: type[_Entry],
+        value: object,
+        path: Path,
+        instead: Mapping[str, Any] | None = None,
+    ) -> _Entry | None:
+        """The entry at a path; whole entries that stand within it by mistake are told apart."""
+        if isinstance(value, Mapping):
+            sections = {key: _section_of(item) for key, item in value.items()}
+            own = keys_of(model)
+            value = {key: item for key, item in value.items() if key in own or not sections[key]}
+            for key, section in sections.items():
+                if key not in value and section:
+                    self._refuse_elsewhere((*path, key), section)
+        return check_model(self.document, model, value, path, instead, _HINTS)
+
+    def _refuse_elsewhere(self, path: Path, section: str) -> None:
+        key = str(path[-1])
+        self.elsewhere.add(key)
+        entries = self.document.value.get(section)
+        first = next(iter(entries), None) if isinstance(entries, Mapping) else None
+        indent = self.document.key_place((section, first)).column - 1 if first else 2
+        own = self.document.key_place(path).column - 1
+        what = f"'{key}' stands beside '{section}:', not below it."
+        if len(path) > 1:
+            what = f"'{key}' stands inside '{path[-2]}'."
+        only = " only" if own > indent else ""
+        fix = f"Indent it by {indent}{only}, to stand under '{section}:'."
+        self.document.refuse(path, what, fix, at_key=True)
 
     def _calendar(self, root: Mapping[str, Any]) -> Calendar:
         if root.get("calendar") is None:
             return Calendar()
         path = ("calendar",)
-        entry = check_model(self.document, CalendarEntry, root["calendar"], path, {}, _HINTS)
+        entry = self._checked(CalendarEntry, root["calendar"], path, {})
         if entry is None:
             return Calendar()
         zone = entry.timezone
@@ -192,7 +233,7 @@ class _Reader:
         return Lookup(table, lookup.on, tuple(lookup.by))
 
     def _known_dimension(self, word: str, path: Path) -> bool:
-        if word in self.dimensions:
+        if word in self.dimensions or word in self.elsewhere:
             return True
         labels = {name: dimension.label for name, dimension in self.dimensions.items()}
         fix = choice(word, labels) or "Declare it under 'dimensions'."
@@ -209,6 +250,7 @@ class _Reader:
             self.tables,
             self.outcomes,
             tuple(names) if isinstance(names, Mapping) else (),
+            self.elsewhere,
         )
         for key, entry, path in self._entries(root, "metrics", MetricEntry, _METRIC):
             self._refuse_reserved(key, path)
@@ -258,6 +300,15 @@ class _Reader:
         if key in RESERVED:
             what = f"'{key}' is a column of every answer."
             self.document.refuse(path, what, "Choose another name.", at_key=True)
+
+
+def _section_of(value: object) -> str | None:
+    """The section whose entries have the keys of this value, if it looks like an entry at all."""
+    if not isinstance(value, Mapping):
+        return None
+    shared = {name: len({*value}.intersection(keys_of(model))) for name, model in SECTIONS.items()}
+    section = max(shared, key=lambda name: shared[name])
+    return section if shared[section] >= 2 else None
 
 
 def _as_name(word: str) -> str:

@@ -391,6 +391,72 @@ def test_a_section_is_a_mapping_of_names(section: str) -> None:
     )
 
 
+# --- entries that stand at the wrong depth ------------------------------------------------------
+
+NEW = """\
+  fresh:
+    label: Fresh
+    definition: What is new.
+    side: it
+    outcome: grow
+    owners: {it: Platform, business: Care}
+    value: count(*) from orders
+    good: up
+"""
+
+
+def shifted(text: str, by: int) -> str:
+    """The lines of a text with more or less indentation."""
+    lines = text.splitlines()
+    return "".join(f"{' ' * by}{line}\n" if by > 0 else f"{line[-by:]}\n" for line in lines)
+
+
+def test_keys_at_the_depth_of_their_metrics_name_are_one_mistake() -> None:
+    flat = "\n".join(f"  {line.strip()}" for line in NEW.splitlines())
+    text = GOOD.replace("  rate:\n", f"{flat}\n  rate:\n")
+
+    assert problems(text) == [
+        f"{place(text, 'fresh:')}: 'fresh' is empty: what belongs below it stands beside it."
+        " Indent the lines below fresh ('label' to 'good') by two more."
+    ]
+
+
+def test_keys_at_the_depth_of_any_entrys_name_are_one_mistake() -> None:
+    text = changed("outcomes:\n", "outcomes:\n  new:\n  label: N\n  definition: D.\n  owners: {}\n")
+
+    assert problems(text) == [
+        f"{place(text, 'new:')}: 'new' is empty: what belongs below it stands beside it."
+        " Indent the lines below new ('label' to 'owners') by two more."
+    ]
+
+
+@pytest.mark.parametrize("by", [-2, 2])
+def test_a_whole_entry_at_the_wrong_depth_is_told_with_the_right_one(by: int) -> None:
+    text = GOOD + shifted(NEW, by)
+
+    stands = "inside 'deeper'" if by > 0 else "beside 'metrics:', not below it"
+    only = " only" if by > 0 else ""
+    assert problems(text) == [
+        f"{place(text, 'fresh:')}: 'fresh' stands {stands}."
+        f" Indent it by 2{only}, to stand under 'metrics:'."
+    ]
+
+
+def test_what_uses_an_entry_at_the_wrong_depth_is_not_blamed() -> None:
+    table = "tickets: {row: one ticket, time: opened_at}\n"
+    dimension = "shop: {label: Shop, definition: Where.}\n"
+    outcome = "last: {label: Last, definition: It stays., owners: {it: A, business: B}}\n"
+    text = GOOD.replace("[region, team]", "[region, shop]") + shifted(NEW, -2)
+    text = text.replace(
+        "count(*) from orders\n    good: up\n    internal", "fresh\n    good: up\n    internal"
+    )
+    text = text.replace("outcome: reliable", "outcome: last") + table + dimension + outcome
+    text = text.replace("from incidents where severity = 'sev1'", "from tickets")
+
+    wrong = [place(text, word) for word in ("fresh:", "tickets: {", "shop: {", "last: {")]
+    assert [line.partition(": ")[0] for line in problems(text)] == wrong
+
+
 # --- messages that say what to write --------------------------------------------------------------
 
 
