@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from kpi.allowlist import ExpressionRefused, Name
@@ -162,8 +162,7 @@ class MetricReader:
                 fix = "For example 2025-03, 2025-Q1, 2025-W12, 2025-03-14 or 2025."
                 self.document.refuse((*where, "period"), what, fix)
             else:
-                written = format(Decimal(repr(entry.equals)).normalize(), "f")
-                places = len(written.partition(".")[2])
+                places = _places(self.document.written((*where, "equals")))
                 answer = KnownAnswer(period.grain, period.start, entry.where, entry.equals, places)
                 found.append(answer)
         return tuple(found) if len(found) == len(entries) else ()
@@ -207,6 +206,16 @@ class MetricReader:
 def owners(entry: OwnersEntry) -> Owners:
     """The two roles as the file names them."""
     return Owners(entry.it, entry.business)
+
+
+def _places(number: str) -> int:
+    """How many decimals a number was written with: 2 for 4.90."""
+    try:
+        exponent = Decimal(number.replace("_", "")).as_tuple().exponent
+    except InvalidOperation:
+        # Hexadecimal and octal numbers have none.
+        return 0
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
 
 
 def _reaches(entry: MetricEntry) -> list[str]:

@@ -15,7 +15,7 @@ from kpi import editions
 from kpi.__main__ import app
 from kpi.known_answers import failures
 from kpi.refresh import refresh
-from tests.kpi.asking import TABLES, WORDS, edition
+from tests.kpi.asking import EVENTS, TABLES, WORDS, edition
 from tests.kpi.homes import STAND_INS, VOCABULARY, Clock, Heard, answer, write_home, write_script
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 
@@ -49,6 +49,25 @@ def test_as_many_decimals_count_as_were_written() -> None:
     assert told({"period": "2026-01", "equals": 4.33}, **thirds) == []
     assert told({"period": "2026-01", "equals": 4.3}, **thirds) == []
     assert len(told({"period": "2026-01", "equals": 4.34}, **thirds)) == 1
+
+
+@pytest.mark.parametrize("written", ["5.0", "4.90", "4.900"])
+def test_a_zero_at_the_end_counts_as_a_decimal(written: str) -> None:
+    metrics = {"m": {"value": "max(x) / 2 - 0.082 from events"}}
+    test = f"{{period: 2026-01, equals: {written}}}"
+    text = vocabulary_text(metrics, tables=TABLES, dimensions=WORDS)
+    text = text.replace('"value"', f'"test": {test}, "value"')
+    memory = Memory(text, {"events": Rows(EVENTS, [(*ROWS[0], None, None)])})
+
+    (failure,) = failures(memory, memory.vocabulary)
+
+    assert failure.came == pytest.approx(4.918)
+
+
+def test_a_whole_number_is_known_to_no_decimal() -> None:
+    halves = {"value": "max(x) / 2 - 0.082 from events"}
+
+    assert told({"period": "2026-01", "equals": 5}, **halves) == []
 
 
 def test_the_decimals_of_the_metric_count_where_fewer_were_written() -> None:
