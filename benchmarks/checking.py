@@ -67,7 +67,7 @@ def text(metrics: int) -> str:
             "    unit: count",
             "    decimals: 1",
             "    good: up",
-            f"    target: {number}",
+            f"    target: {number}{' per week' * (number % 5 < 2)}",
             "    tolerance: 1",
         ]
     return "\n".join(lines) + "\n"
