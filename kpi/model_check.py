@@ -127,11 +127,17 @@ def _refuse_no_mapping(
 
 
 def _is_below(model: type[BaseModel], outer: str, key: str) -> bool:
-    inner = _field_type(model, outer)
-    while get_origin(inner) in (list, Annotated, Union, UnionType):
-        inner = _without_none(get_args(inner)[0] if get_origin(inner) is list else inner)
-    is_model = isinstance(inner, type) and issubclass(inner, BaseModel)
-    return is_model and key in keys_of(inner) and key not in keys_of(model)
+    inner = _model_in(_field_type(model, outer))
+    return inner is not None and key in keys_of(inner) and key not in keys_of(model)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of a value, or of the items of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) not in (list, Annotated, Union, UnionType):
+        return None
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 @dataclass(frozen=True)

@@ -278,6 +278,11 @@ def test_keys_that_stand_beside_the_key_that_they_belong_below_are_told_once() -
     ]
 
 
+@pytest.mark.parametrize("key", ["into", "changed", "window", "zzz"])
+def test_an_empty_key_that_holds_no_keys_is_no_reason_to_indent_what_follows(key: str) -> None:
+    assert "Indent" not in " ".join(check_long(f"{key}:\nit: A"))
+
+
 def test_what_is_wrong_beside_such_keys_is_told_as_well() -> None:
     assert [
         line.partition(": ")[0] for line in check_long("zzz: 1\nowners:\nit: A\nwindow: 5")
