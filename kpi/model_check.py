@@ -232,7 +232,8 @@ class _Check:
         elif first.kind == "literal_error":
             expected, given = first.error["ctx"]["expected"], first.error["input"]
             words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-            what = f"{first.name} must be {expected}, not '{given}'."
+            shown = given if isinstance(given, str) else as_yaml(given)
+            what = f"{first.name} must be {expected}, not '{shown}'."
             self._refuse(first.steps, what, nearest(given, words))
         elif first.kind == "value_error":
             # What is said of a mapping as a whole has no key to name.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -204,7 +203,7 @@ def as_yaml(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"
     if not isinstance(value, str):
-        return json.dumps(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
     document = read_yaml(f"[{value}]", "")
     return value if document.value == [value] and not document.problems else quoted(value)
 
