@@ -636,6 +636,8 @@ def test_a_working_database_from_before_words_were_remembered_goes_on(tmp_path: 
     with Warehouse(path) as warehouse:
         Desk(warehouse).land(severities("P1"), columns=SEVERITY)
         warehouse.connection.execute("alter table kpi.deliveries drop column words")
+        # Another version laid it out, and remembers so.
+        warehouse.connection.execute("update kpi.layout set made_from = 'before'")
 
     with Warehouse(path) as warehouse:
         assert len(Desk(warehouse).land(severities("P9"), columns=SEVERITY).drift) == 1
