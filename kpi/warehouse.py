@@ -34,6 +34,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    # Of a table that is not there yet nobody asks what else it might be called.
+    "catalog_error_max_schemas": "0",
 }
 
 
