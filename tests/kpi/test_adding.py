@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -320,16 +320,21 @@ def sound(text: str) -> Mapping[str, Any] | None:
     return values(text)
 
 
-@given(text=files())
-def test_whatever_the_file_looks_like_it_keeps_its_bytes_and_its_meaning(text: str) -> None:
-    before = sound(text)
-    if before is None:
-        return
+@pytest.mark.parametrize("examples", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_whatever_the_file_looks_like_it_keeps_its_bytes_and_its_meaning(examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(text=files())
+    def keeps_its_bytes_and_its_meaning(text: str) -> None:
+        before = sound(text)
+        if before is None:
+            return
 
-    result = with_entry(text, "git", "added")
+        result = with_entry(text, "git", "added")
 
-    after = sound(result)
-    assert after is not None
-    assert after["sources"].pop("added")["connector"] == "git"
-    assert after == before
-    assert is_text_with_more(result, text)
+        after = sound(result)
+        assert after is not None
+        assert after["sources"].pop("added")["connector"] == "git"
+        assert after == before
+        assert is_text_with_more(result, text)
+
+    keeps_its_bytes_and_its_meaning()

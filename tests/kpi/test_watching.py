@@ -184,6 +184,7 @@ def test_a_file_that_an_editor_is_just_replacing_is_not_missed(home: Path) -> No
     assert said == GOOD_LOOK
 
 
+@pytest.mark.slow
 def test_the_command_watches_until_it_is_interrupted(home: Path) -> None:
     command = [sys.executable, "-m", "kpi", "--home", str(home), "check", "--watch"]
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as watching:
