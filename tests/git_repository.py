@@ -17,7 +17,10 @@ class GitRepository:
     def __init__(self, path: Path, *, bare: bool = False) -> None:
         self.path = path
         path.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
+        # Without the samples of hooks that git would copy.
+        self.git(
+            "init", "--quiet", "--template=", "--initial-branch=main", *(["--bare"] if bare else [])
+        )
 
     def git(self, *arguments: str, at: int = 0, asks: str | bytes = "") -> str:
         """What git says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -324,8 +325,9 @@ def test_every_file_opens_with_a_sentence() -> None:
 
 
 def _opens_with_a_sentence(path: Path) -> bool:
-    opening = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
-    return opening.endswith((".", ":", "?"))
+    # Not parsed: that takes a hundred times as long as to look at its first lines.
+    opening = re.match(r'"""(.+?)(?:\n\n|""")', path.read_text(), re.DOTALL)
+    return opening is not None and opening[1].rstrip().endswith((".", ":", "?"))
 
 
 def test_nothing_reaches_outside_when_a_module_is_imported() -> None:

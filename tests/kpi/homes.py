@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.working_database import working_database
+
 STAND_INS = str(Path(__file__).parent / "stand_ins")
 NOON = dt.datetime(2026, 3, 10, 12)
 
@@ -79,7 +81,12 @@ def write_home(
     vocabulary: str = VOCABULARY,
     sample: bool = False,
 ) -> Path:
-    """Writes both YAML files; a source's `steps` become its script."""
+    """Writes both YAML files, and a working database without a row where there is none yet.
+
+    A source's `steps` become its script.
+    """
+    if not (home / "data").exists():
+        working_database(home / "data" / "warehouse.duckdb")
     (home / "metrics.yaml").write_text(vocabulary)
     entries = {}
     for name, entry in sources.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -386,14 +385,11 @@ def test_an_unknown_command_is_wrong_use(home: Path) -> None:
 
 
 def test_the_home_folder_can_be_named_by_the_environment(home: Path) -> None:
-    command = [sys.executable, "-m", "kpi", "query", "answers", "--grain", "total"]
-    environment = {**os.environ, "KPI_HOME": str(home)}
+    words = ["query", "answers", "--grain", "total"]
 
-    done = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-    )
+    done = CliRunner().invoke(app, words, env={"KPI_HOME": str(home)})
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[1].split()[:3] == ["answers", "—", "7"]
 
 

@@ -19,6 +19,7 @@ from kpi.currency import convert
 from kpi.periods import Calendar
 from kpi.warehouse import Warehouse
 from tests.published import Home
+from tests.working_database import working_database
 
 BERLIN = Calendar("Europe/Berlin")
 FRIDAY, SATURDAY, MONDAY = (dt.date(2026, 3, day) for day in (6, 7, 9))
@@ -46,7 +47,7 @@ metrics:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+    with Warehouse(working_database(tmp_path / "warehouse.duckdb")) as warehouse:
         rates(warehouse.connection, (FRIDAY, "EUR", "USD", "1.25"), (FRIDAY, "EUR", "JPY", "160"))
         yield warehouse.connection
 
@@ -182,9 +183,9 @@ def test_a_rate_that_is_corrected_changes_what_it_had_made(
     assert amounts(ledger) == ["5.00"]
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(-(10**9), 10**9), st.sampled_from([1, 2, 3])), max_size=20))
-def test_amounts_are_rounded_once_and_exactly(rows: list[tuple[int, int]]) -> None:
+@pytest.fixture(scope="module")
+def tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Tables without a rate and without an entry."""
     with duckdb.connect() as connection:
         connection.execute("create schema facts")
         connection.execute(
@@ -200,14 +201,25 @@ def test_amounts_are_rounded_once_and_exactly(rows: list[tuple[int, int]]) -> No
                 f"currency varchar, exponent smallint, {amount} decimal(18,2), "
                 "_deleted_at timestamp)"
             )
-        for minor, exponent in rows:
-            entry(connection, minor, "EUR", exponent)
+        yield connection
 
-        convert(connection, "EUR", BERLIN)
 
-        exact = [Decimal(minor).scaleb(-exponent) for minor, exponent in rows]
-        cent = Decimal("0.01")
-        assert amounts(connection) == [str(e.quantize(cent, ROUND_HALF_UP)) for e in exact]
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(-(10**9), 10**9), st.sampled_from([1, 2, 3])), max_size=20)
+)
+def test_amounts_are_rounded_once_and_exactly(
+    tables: duckdb.DuckDBPyConnection, rows: list[tuple[int, int]]
+) -> None:
+    tables.execute("delete from facts.payments")
+    for minor, exponent in rows:
+        entry(tables, minor, "EUR", exponent)
+
+    convert(tables, "EUR", BERLIN)
+
+    exact = [Decimal(minor).scaleb(-exponent) for minor, exponent in rows]
+    cent = Decimal("0.01")
+    assert amounts(tables) == [str(e.quantize(cent, ROUND_HALF_UP)) for e in exact]
 
 
 def test_what_no_rate_converts_keeps_its_period_from_counting_as_complete(tmp_path: Path) -> None:

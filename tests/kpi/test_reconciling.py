@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from connectors.contract import Batch, Column, Present, Shape, SourceError
 from kpi.reconciling import Differences
 from kpi.warehouse import Warehouse
+from tests.working_database import working_database
 
 NOON = dt.datetime(2026, 3, 10, 12)
 LATER = NOON + dt.timedelta(days=1)
@@ -83,7 +84,7 @@ def thing(id_: str, at: dt.datetime = NOON, part: int = 1, n: int = 0) -> dict[s
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+    with Warehouse(working_database(tmp_path / "warehouse.duckdb")) as warehouse:
         yield Desk(warehouse)
 
 

@@ -263,7 +263,7 @@ def test_an_unknown_source_is_wrong_use(tmp_path: Path, run: Run, heard: Heard) 
     assert outcome.exit_code == 2
     assert "'answrs'" in heard.text
     assert "Did you mean 'answers'?" in heard.text
-    assert not (tmp_path / "data").exists()
+    assert os.listdir(tmp_path / "data") == ["warehouse.duckdb"]
 
 
 def test_to_publish_only_and_to_pull_exclude_each_other(tmp_path: Path, run: Run) -> None:
@@ -574,6 +574,7 @@ def test_a_data_folder_that_cannot_be_used_is_an_error_in_words(
     tmp_path: Path, run: Run, heard: Heard
 ) -> None:
     write_home(tmp_path, {"answers": {"steps": []}})
+    shutil.rmtree(tmp_path / "data")
     (tmp_path / "data").write_text("in the way")
 
     outcome = run()
@@ -586,7 +587,6 @@ def test_a_working_database_that_is_none_is_an_error_in_words(
     tmp_path: Path, run: Run, heard: Heard
 ) -> None:
     write_home(tmp_path, {"answers": {"steps": []}})
-    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "warehouse.duckdb").write_bytes(os.urandom(8192))
 
     outcome = run()

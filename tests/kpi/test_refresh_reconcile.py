@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,13 @@ from tests.kpi.homes import STAND_INS, Clock, Heard, answer, write_home
 Run = Callable[..., Outcome]
 
 
+def stand_in(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+
+
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+    stand_in(monkeypatch)
 
 
 @pytest.fixture
@@ -43,18 +48,26 @@ def write_system(home: Path, *numbers: int, **more: Any) -> None:
     (home / "tool.json").write_text(json.dumps({"rows": rows, **more}))
 
 
-@pytest.fixture
-def home(tmp_path: Path, run: Run) -> Path:
-    """A home with three answers of a system that can list, and one of a system that cannot."""
+@pytest.fixture(scope="module")
+def pulled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pulled")
     tool = {"connector": "listed", "script": "tool.json"}
-    write_home(tmp_path, {"tool": tool, "other": {"steps": [{"rows": [answer(9)]}]}})
-    write_system(tmp_path, 1, 2, 3)
-    assert run(full=True).exit_code == 0
-    return tmp_path
+    write_home(home, {"tool": tool, "other": {"steps": [{"rows": [answer(9)]}]}})
+    write_system(home, 1, 2, 3)
+    with pytest.MonkeyPatch.context() as patched:
+        stand_in(patched)
+        assert refresh(home, voice=Heard(), now=Clock(), env={}, full=True).exit_code == 0
+    return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, pulled_once: Path) -> Path:
+    """A home with three answers of a system that can list, and one of a system that cannot."""
+    return shutil.copytree(pulled_once, tmp_path, dirs_exist_ok=True)
 
 
 def answers(home: Path) -> list[str]:
-    rows = editions.open_edition(home).query("select response_id from surveys order by 1")
+    rows = editions.latest(home).query("select response_id from surveys order by 1")
     return [id_ for (id_,) in rows]
 
 

@@ -36,9 +36,13 @@ ENV = {"SHOP_URL": "https://shop.example"}
 Run = Callable[..., Outcome]
 
 
+def stand_in(patched: pytest.MonkeyPatch) -> None:
+    patched.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+
+
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, STAND_INS])
+    stand_in(monkeypatch)
 
 
 @pytest.fixture
@@ -60,12 +64,21 @@ def write_shop(home: Path, **more: Any) -> None:
     write_home(home, {"shop": shop, "other": {"steps": []}})
 
 
+@pytest.fixture(scope="module")
+def pulled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pulled")
+    write_shop(home)
+    with pytest.MonkeyPatch.context() as patched:
+        stand_in(patched)
+        assert refresh(home, voice=Heard(), now=Clock(), env=ENV).exit_code == 0
+    return home
+
+
 @pytest.fixture
-def home(tmp_path: Path, run: Run) -> Path:
+def home(tmp_path: Path, pulled_once: Path) -> Path:
     """A home whose only hourly source was pulled at noon."""
-    write_shop(tmp_path)
-    assert run().exit_code == 0
-    return tmp_path
+    # With the dates of its files: a timetable looks at them.
+    return shutil.copytree(pulled_once, tmp_path, dirs_exist_ok=True)
 
 
 def test_a_source_is_due_its_every_after_its_last_good_start(home: Path) -> None:
