@@ -28,6 +28,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from connectors import paging
 from connectors.bundles import bundles
 from connectors.contract import Batch, Column, Pages, Shape
 from connectors.http import Session
@@ -36,7 +37,6 @@ from kpi.warehouse import Warehouse
 ROUNDS = 3
 PROJECT = Path(__file__).parents[1]
 _PEER = Path(__file__).with_name("peer_dlt.py")
-_LARGEST_PAGE = 2**28
 NOW = dt.datetime(2026, 11, 21, 10)
 FIELDS = {
     "id": "id",
@@ -172,17 +172,17 @@ def serving(records: int) -> Iterator[str]:
 
 
 def pages(url: str, page_size: int) -> Iterator[bytes]:
-    """Every page as it came, found by the cursor in the one before."""
-    cursor = None
+    """Every page as it came, turned and guarded as a connector's pages are."""
     with Session(url, timeout=dt.timedelta(seconds=60)) as session:
-        while True:
-            asked = {"limit": page_size} | ({"cursor": cursor} if cursor else {})
-            with session.answer("incidents", asked) as response:
-                page = b"".join(session.body(response, _LARGEST_PAGE))
-            yield page
-            cursor = json.loads(page)["next"]
-            if cursor is None:
-                return
+        turned = paging.by_cursor(
+            session,
+            "incidents",
+            {"limit": page_size},
+            cursor="cursor",
+            following=paging.at("next"),
+            records="incidents",
+        )
+        yield from (page.content for page in turned)
 
 
 def pull(url: str, page_size: int, warehouse: Warehouse) -> None:

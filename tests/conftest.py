@@ -21,7 +21,7 @@ settings.register_profile(
 settings.register_profile("laptop", deadline=None, phases=PHASES, suppress_health_check=CALM)
 settings.load_profile("ci" if os.environ.get("CI") else "laptop")
 
-# The folders and files that build the sample company, open pages or try many random examples.
+# What builds the sample company, opens pages or tries many random examples.
 SLOW = (
     "sample",
     "examples",
@@ -31,6 +31,8 @@ SLOW = (
     "kpi/test_timetable_property.py",
     "kpi/test_json_rows_property.py",
 )
+# The connectors whose tests play a whole system over HTTP.
+PLAYED = ("github", "gitlab", "jira", "pagerduty", "servicenow", "stripe", "survey")
 HERE = Path(__file__).parent
 
 
@@ -57,4 +59,5 @@ def pytest_sessionfinish() -> None:
 
 
 def is_slow(path: Path) -> bool:
-    return any(path.is_relative_to(HERE / name) for name in SLOW)
+    plays = path.parent.name == "connectors" and path.stem.split("_")[1:2] in ([n] for n in PLAYED)
+    return plays or any(path.is_relative_to(HERE / name) for name in SLOW)
