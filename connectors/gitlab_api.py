@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from connectors import http, paging
 from connectors.columns import nearest
 from connectors.contract import SourceError
-from connectors.http import Limits
+from connectors.http import Limits, Page
 
 PAGE = 100
 LIMITS = Limits(reset="RateLimit-Reset", form="epoch seconds", remaining="RateLimit-Remaining")
@@ -104,7 +104,7 @@ class Api:
         try:
             with permitted("merge requests"):
                 for page in self._pages(path):
-                    yield from paging.records_of(page)
+                    yield from _each_with(page, "iid")
         except http.Rejected as error:
             # The deployment was deleted since it was listed.
             if error.status != 404:
@@ -116,7 +116,7 @@ class Api:
         try:
             with permitted("commits of merge requests"):
                 for page in self._pages(path):
-                    yield from paging.records_of(page)
+                    yield from _each_with(page, "committed_date")
         except http.Rejected as error:
             if error.status != 404:
                 raise
@@ -215,3 +215,14 @@ def written(time: dt.datetime) -> str:
 
 def _to_the_millisecond(time: dt.datetime) -> dt.datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def _each_with(page: Page, key: str) -> Iterator[Record]:
+    """The records of a page; raises SourceError where they are not what was asked for."""
+    for record in paging.records_of(page):
+        if key not in record:
+            raise SourceError(
+                f"{http.shown_address(page.url)} answers with other records than it was asked for.",
+                "The next refresh asks again; if it stays, look for a cache in between.",
+            )
+        yield record
