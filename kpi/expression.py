@@ -91,6 +91,11 @@ class Formula:
     text: str
     linear: bool = False
 
+    @property
+    def is_one_slot(self) -> bool:
+        """Whether it is the value of its only slot as it stands."""
+        return not _SLOT.sub("", self.text).strip("() ")
+
     def sql(self, slots: Mapping[str, str]) -> str:
         """The formula with every slot filled."""
         return _SLOT.sub(lambda match: slots[match[1]], self.text)

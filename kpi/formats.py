@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from kpi.expression import FactValue
 from kpi.vocabulary import Metric
 
 MINUS = "−"
@@ -28,10 +29,19 @@ def unit(metric: Metric) -> str:
 
 
 def decimals(metric: Metric) -> int:
-    """How many decimals are shown: the metric's own, else what suits its unit."""
+    """How many decimals are shown: the metric's own, else what suits its unit; none for a count."""
     if metric.decimals is not None:
         return metric.decimals
+    if not metric.unit and _counts(metric):
+        return 0
     return 0 if metric.unit in _SYMBOLS else _DECIMALS.get(metric.unit, 1)
+
+
+def _counts(metric: Metric) -> bool:
+    value = metric.value
+    if not isinstance(value, FactValue) or not value.formula.is_one_slot:
+        return False
+    return value.aggregates[0].is_count
 
 
 def number(value: float | None, places: int, *, sign: bool = False) -> str:

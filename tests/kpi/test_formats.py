@@ -83,7 +83,9 @@ def test_a_number_stands_with_its_unit_and_the_decimals_that_suit_it(
 ) -> None:
     described = {"unit": unit} if decimals is None else {"unit": unit, "decimals": decimals}
 
-    assert formats.with_unit(metric(**described), 1234.567) == expected
+    of_a_sum = metric(value="sum(x) from t", **described)
+
+    assert formats.with_unit(of_a_sum, 1234.567) == expected
 
 
 def test_an_unknown_number_has_no_unit() -> None:
@@ -113,3 +115,17 @@ def test_no_target_is_a_dash() -> None:
 )
 def test_an_age_is_told_in_its_largest_unit(span: dt.timedelta, expected: str) -> None:
     assert formats.age(span) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "places"),
+    [
+        ("count(*) from t", 0),
+        ("(count_if(x > 1)) from t", 0),
+        ("count(distinct x) from t", 0),
+        ("count(*) / 7 from t", 1),
+        ("sum(x) from t", 1),
+    ],
+)
+def test_a_count_without_a_unit_has_no_decimals(value: str, places: int) -> None:
+    assert formats.decimals(metric(value=value)) == places
