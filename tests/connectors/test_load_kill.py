@@ -17,8 +17,8 @@ from tests.connectors.stripe_peer import KEY, StripePeer, transaction
 
 ROOT = Path(__file__).parents[2]
 KILLS = 50
-WEEKS, A_WEEK = 250, 10
-START = dt.datetime(2021, 1, 4, tzinfo=dt.UTC)
+WEEKS, A_WEEK = 800, 10
+START = dt.datetime(2005, 1, 3, tzinfo=dt.UTC)
 NOW = START + dt.timedelta(weeks=WEEKS)
 # As a refresh does it: whole windows with the state that follows from them.
 CHILD = """
@@ -31,7 +31,7 @@ from kpi.warehouse import Warehouse
 path, url, key, now = Path(sys.argv[1]), *sys.argv[2:4], dt.datetime.fromisoformat(sys.argv[4])
 options = stripe.Options.model_validate(
     {"connector": "stripe", "url": url, "token": key, "into": "payments",
-     "start": "2021-01-04", "page_size": 3}
+     "start": "2005-01-03", "page_size": 1}
 )
 with Warehouse(path) as warehouse:
     run = warehouse.begin("ledger", now)
