@@ -22,7 +22,7 @@ from kpi.answers import Cell, Readable, ask_apart, told
 from kpi.editions import DatabaseError
 from kpi.formats import decimals
 from kpi.periods import DAY, FIRST_DAY, period_of
-from kpi.questions import Question, QuestionRefused, check_question
+from kpi.questions import NotComputable, Question, QuestionRefused, check_question
 from kpi.restated import Cause, Key
 from kpi.vocabulary import Metric, Vocabulary
 
@@ -57,7 +57,8 @@ def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Public
     """Writes the new edition's numbers and what they restate, all or nothing."""
     before, unpublished = _publications(connection, new.before)
     old = _said(connection, before)
-    now = dict(_numbers(edition, old))
+    failed: set[str] = set()
+    now = dict(_numbers(edition, old, failed))
     changed = list(_changed(edition.vocabulary, old, now))
     connection.execute("begin")
     try:
@@ -77,6 +78,8 @@ def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Public
             "kpi.restated",
             [(*key, a, b, new.number, new.at, why, new.file) for key, a, b, why in changed],
         )
+        connection.execute("delete from kpi.computed")
+        _insert(connection, "kpi.computed", list(_computed(edition, failed)))
         connection.execute("commit")
     except BaseException:
         # A commit that fails, on a full disk, has rolled back by itself.
@@ -110,10 +113,21 @@ def digests(vocabulary: Vocabulary) -> dict[str, str]:
 
 
 def computed_before(vocabulary: Vocabulary, query: Query) -> set[str]:
-    """The metrics whose numbers an edition recorded by the very definition that they have now."""
-    rows = query("select distinct metric, digest from kpi.history", {})
+    """The metrics that an edition has computed by the very definition that they have now."""
+    try:
+        rows = query("select metric, digest from kpi.computed", {})
+    except NotComputable:
+        return set()  # an edition of another version of this program
     known = {(metric, digest) for metric, digest in rows}
     return {metric for metric, digest in digests(vocabulary).items() if (metric, digest) in known}
+
+
+def _computed(edition: Readable, failed: set[str]) -> Iterator[tuple[str, str]]:
+    """Every metric that could be computed over facts that are there, with its meaning."""
+    for name, digest in digests(edition.vocabulary).items():
+        tables = edition.vocabulary.metrics[name].tables
+        if name not in failed and all(table in edition.facts for table in tables):
+            yield name, digest
 
 
 def _publications(
@@ -135,15 +149,20 @@ def _said(connection: duckdb.DuckDBPyConnection, file: str | None) -> dict[Key, 
     return {(metric, grain, day): _Said(*said) for metric, grain, day, *said in rows}
 
 
-def _numbers(edition: Readable, old: Mapping[Key, _Said]) -> Iterator[tuple[Key, _Said]]:
-    """What the new edition says of every period that is complete, or of which one had spoken."""
+def _numbers(
+    edition: Readable, old: Mapping[Key, _Said], failed: set[str]
+) -> Iterator[tuple[Key, _Said]]:
+    """What the new edition says of every period that is complete, or of which one had spoken.
+
+    The names of metrics that cannot be computed are put into `failed`.
+    """
     vocabulary = edition.vocabulary
     meaning = digests(vocabulary)
     for grain in GRAINS:
         metrics = [m for m in vocabulary.metrics.values() if _has(vocabulary, m, grain)]
         names = {metric.name for metric in metrics}
         kept = {key: said for key, said in old.items() if key[0] in names and key[1] == grain}
-        for cell in _cells(edition, metrics, grain, old):
+        for cell in _cells(edition, metrics, grain, old, failed):
             if cell.period is None:
                 continue
             named = (cell.metric, grain, cell.period)
@@ -172,7 +191,11 @@ def _is_told(edition: Readable, key: Key) -> bool:
 
 
 def _cells(
-    edition: Readable, metrics: list[Metric], grain: str, old: Mapping[Key, _Said]
+    edition: Readable,
+    metrics: list[Metric],
+    grain: str,
+    old: Mapping[Key, _Said],
+    failed: set[str],
 ) -> Iterable[Cell]:
     """What every metric that can be computed is in every period that may be told of."""
     tables = {table for metric in metrics for table in metric.tables}
@@ -189,6 +212,7 @@ def _cells(
     answer, refused = ask_apart(edition, question)
     for name, why in refused.items():
         _log.warning("'%s' by %s cannot be compared: %s", name, grain, why)
+        failed.add(name)
     return answer.cells
 
 
@@ -237,6 +261,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
 
 _KEY = (pa.string(), pa.string(), pa.date32())
 _TYPES = {
+    "kpi.computed": (pa.string(), pa.string()),
     "kpi.history": (pa.string(), *_KEY, pa.float64(), pa.string()),
     "kpi.restated": (
         *_KEY,
@@ -245,6 +270,7 @@ _TYPES = {
     ),
 }
 TABLES = """
+create table if not exists kpi.computed (metric varchar, digest varchar);
 create table if not exists kpi.publications (file varchar, turn bigint);
 create table if not exists kpi.history (
     file varchar, metric varchar, grain varchar, period date, value double, digest varchar

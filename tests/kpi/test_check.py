@@ -9,6 +9,7 @@ import pytest
 
 from kpi.check import check_home, vocabulary_text
 from kpi.fitting import against_facts
+from kpi.history import computed_before
 from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused
 from tests.kpi.homes import NOON, VOCABULARY, answer, write_home
@@ -52,6 +53,17 @@ metrics:
     owners: {it: Platform, business: Sales}
     value: restored / sold
     good: down
+"""
+ORDERS = "  orders: {row: one order, time: ordered_at}\n"
+ORDERED = """\
+  ordered:
+    label: Ordered
+    definition: How many orders.
+    side: business
+    outcome: liked
+    owners: {it: Platform, business: Sales}
+    value: count(*) from orders
+    good: up
 """
 COLUMNS = {
     "incidents": "opened_at TIMESTAMP, resolved_at TIMESTAMP, severity VARCHAR, region VARCHAR,"
@@ -602,3 +614,16 @@ def test_a_circle_is_told_once_at_the_formula_that_closes_it(home: Path) -> None
         f"metrics.yaml:{place(text + twice, 'each / sold')}: a circle of formulas:"
         " each -> twice -> each. One of them must come from facts."
     ]
+
+
+def test_what_was_published_need_not_be_computed_again_but_what_has_no_facts_yet_does(
+    home: Path,
+) -> None:
+    published = Home(home, VOCABULARY + ORDERED)
+    published.vocabulary = published.vocabulary.replace("tables:\n", f"tables:\n{ORDERS}")
+    published.bring("answers", "surveys", [answer(1)], at=NOON)
+    edition = published.publish(NOON)
+    changed = published.vocabulary.replace("count(*) from surveys", "count(score) from surveys")
+
+    assert computed_before(load_vocabulary(published.vocabulary), edition.query) == {"answers"}
+    assert computed_before(load_vocabulary(changed), edition.query) == set()
