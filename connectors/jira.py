@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import pyarrow as pa
 from pydantic import BeforeValidator, Field, field_validator
 
-from connectors import contract, http
+from connectors import contract, http, told_rows
 from connectors.contract import Batch, Context, Duration, Named, Present, SourceError
 from connectors.jira_api import LIMITS, MOST_HISTORIES, MOST_IDS, Api
-from connectors.jira_incidents import FIELDS, Incident, Rows, Told, incident, moment, shape
+from connectors.jira_incidents import FIELDS, Incident, Rows, Told, incident, moment
 from connectors.jira_words import UNKNOWN, Words, unknown_project
 
 TABLES = ("incidents", "incident_episodes")
@@ -199,7 +199,7 @@ def _batches(
         yield Batch(
             into=table,
             rows=there,
-            shape=shape(table),
+            shape=told_rows.shape(table, there),
             origin=f"{http.shown_address(options.url)} issues",
             state=state if is_last else None,
         )

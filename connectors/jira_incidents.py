@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors import tables
-from connectors.contract import Column, Shape
+from connectors import told_rows
 from connectors.episodes import Episode, Turn, episodes
 from connectors.jira_api import DONE, IN_PROGRESS, TO_DO, category_of
 from connectors.jira_words import UNKNOWN, Words
+from connectors.told_rows import EPISODES, INCIDENTS
 
 # The fields that every issue is asked for.
 FIELDS = (
@@ -28,40 +28,6 @@ _STATUSES = {TO_DO: "open", IN_PROGRESS: "acknowledged", DONE: "resolved"}
 # A number beyond this counts milliseconds: as seconds it would lie after the year 5000.
 _LATEST_SECOND = 100_000_000_000
 _EPOCH = dt.datetime(1970, 1, 1)
-
-_INCIDENTS = pa.schema(
-    [
-        ("incident_id", pa.string()),
-        ("service", pa.string()),
-        ("severity", pa.string()),
-        ("title", pa.string()),
-        ("status", pa.string()),
-        ("opened_at", pa.string()),
-        ("acknowledged_at", pa.string()),
-        ("resolved_at", pa.string()),
-        ("reopened", pa.int32()),
-    ]
-)
-_EPISODES = pa.schema(
-    [
-        ("incident_id", pa.string()),
-        ("episode", pa.int32()),
-        ("service", pa.string()),
-        ("severity", pa.string()),
-        ("opened_at", pa.string()),
-        ("resolved_at", pa.string()),
-        ("gone", pa.bool_()),
-    ]
-)
-_SCHEMAS = {"incidents": _INCIDENTS, "incident_episodes": _EPISODES}
-
-
-def shape(into: str) -> Shape:
-    """How the rows of `incidents` or `incident_episodes` land."""
-    schema = _SCHEMAS[into]
-    columns = tuple(Column(name) for name in schema.names if name != "gone")
-    deleted = "gone" if "gone" in schema.names else None
-    return Shape(columns, key=tables.TABLES[into].key, deleted=deleted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +166,7 @@ class Rows:
                 _text(history.acknowledged_at),
                 None if incident.is_open else ended,
                 max(len(found) - 1, 0),
+                False,
             )
         )
         for number, episode in enumerate(found, start=1):
@@ -215,8 +182,8 @@ class Rows:
     def take(self) -> dict[str, pa.Table]:
         """The rows for each table; from here on there are none."""
         taken = {
-            "incidents": table(self._incidents, _INCIDENTS),
-            "incident_episodes": table(self._episodes, _EPISODES),
+            "incidents": told_rows.table(INCIDENTS, self._incidents),
+            "incident_episodes": told_rows.table(EPISODES, self._episodes),
         }
         self._incidents, self._episodes = [], []
         return taken
@@ -243,10 +210,3 @@ def _raw(value: Any) -> str | None:
 
 def _text(time: dt.datetime | None) -> str | None:
     return time.isoformat() if time else None
-
-
-def table(rows: Iterable[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Rows, each as a tuple, as a table."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)

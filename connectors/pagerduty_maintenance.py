@@ -9,28 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors import tables
+from connectors import tables, told_rows
 from connectors.contract import Column, Shape
 from connectors.pagerduty_incidents import Words, moment
-from connectors.pagerduty_rows import table
 
 TABLE = "maintenance_windows"
 # So many windows are remembered as announced; every pull reads all of them.
 _MOST = 5_000
 
-_SCHEMA = pa.schema(
-    [
-        ("window_id", pa.string()),
-        ("service", pa.string()),
-        ("begins_at", pa.string()),
-        ("ends_at", pa.string()),
-        ("announced", pa.bool_()),
-    ]
-)
+_COLUMNS = ("window_id", "service", "begins_at", "ends_at", "announced")
 
 # All windows are read each time, so one that is no longer there has been called off.
 SHAPE = Shape(
-    tuple(map(Column, _SCHEMA.names)),
+    tuple(map(Column, _COLUMNS)),
     key=tables.TABLES[TABLE].key,
     mode="replace",
 )
@@ -79,6 +70,7 @@ def windows(
                 begun or begins,
                 ended or ends,
                 is_announced or None,
+                False,
             )
     latest = sorted(seen, key=lambda window: seen[window])[-_MOST:]
-    return Windows(table(rows.values(), _SCHEMA), tuple(latest))
+    return Windows(told_rows.table(_COLUMNS, rows.values()), tuple(latest))

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors import http, pagerduty_maintenance, paging
+from connectors import http, pagerduty_maintenance, paging, told_rows
 from connectors.contract import Batch, Context
 from connectors.pagerduty_api import Api, is_out_of_reach
 from connectors.pagerduty_incidents import UNRESOLVED, Incident, Log, Words, history
-from connectors.pagerduty_rows import Rows, shape
+from connectors.pagerduty_rows import Rows
 
 # So many unresolved incidents are remembered: about 30 bytes each, in every edition.
 _MOST_OPEN = 5_000
@@ -196,7 +196,7 @@ class Reading:
             yield Batch(
                 into=table,
                 rows=rows,
-                shape=shape(table),
+                shape=told_rows.shape(table, rows),
                 origin=f"{self._plan.origin} incidents",
                 state=self._state() if table == list(taken)[-1] else None,
             )

@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
-from connectors import tables
-from connectors.contract import Column, Shape
+from connectors import told_rows
 from connectors.pagerduty_incidents import Incident, Log, Words, history, moment
-
-_INCIDENTS = pa.schema(
-    [
-        ("incident_id", pa.string()),
-        ("service", pa.string()),
-        ("severity", pa.string()),
-        ("title", pa.string()),
-        ("status", pa.string()),
-        ("opened_at", pa.string()),
-        ("acknowledged_at", pa.string()),
-        ("resolved_at", pa.string()),
-        ("reopened", pa.int32()),
-        ("gone", pa.bool_()),
-    ]
-)
-_EPISODES = pa.schema(
-    [
-        ("incident_id", pa.string()),
-        ("episode", pa.int32()),
-        ("service", pa.string()),
-        ("severity", pa.string()),
-        ("opened_at", pa.string()),
-        ("resolved_at", pa.string()),
-        ("gone", pa.bool_()),
-    ]
-)
-_SCHEMAS = {"incidents": _INCIDENTS, "incident_episodes": _EPISODES}
-
-
-def shape(into: str) -> Shape:
-    """How the rows of `incidents` or `incident_episodes` land."""
-    columns = tuple(Column(name) for name in _SCHEMAS[into].names if name != "gone")
-    return Shape(columns, key=tables.TABLES[into].key, deleted="gone")
+from connectors.told_rows import EPISODES, INCIDENTS
 
 
 class Rows:
@@ -91,7 +57,7 @@ class Rows:
 
     def remove(self, incident_id: str, most_episodes: int) -> None:
         """An incident that is none any more, with as many episodes as it may have had."""
-        self._incidents.append((incident_id, *[None] * (len(_INCIDENTS) - 2), True))
+        self._incidents.append((incident_id, *[None] * (len(INCIDENTS) - 1), True))
         for number in range(1, most_episodes + 1):
             self._no_episode(incident_id, number)
         self.count += 1
@@ -99,14 +65,14 @@ class Rows:
     def take(self) -> dict[str, pa.Table]:
         """The rows for each table; from here on there are none."""
         taken = {
-            "incidents": table(self._incidents, _INCIDENTS),
-            "incident_episodes": table(self._episodes, _EPISODES),
+            "incidents": told_rows.table(INCIDENTS, self._incidents),
+            "incident_episodes": told_rows.table(EPISODES, self._episodes),
         }
         self._incidents, self._episodes, self.count = [], [], 0
         return taken
 
     def _no_episode(self, incident_id: str, number: int) -> None:
-        self._episodes.append((incident_id, number, *[None] * (len(_EPISODES) - 3), True))
+        self._episodes.append((incident_id, number, *[None] * (len(EPISODES) - 2), True))
 
 
 def _raw(text: str | None) -> str | None:
@@ -115,11 +81,3 @@ def _raw(text: str | None) -> str | None:
 
 def _text(time: dt.datetime | None) -> str | None:
     return time.isoformat() if time else None
-
-
-def table(rows: Iterable[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Rows, each as a tuple, as a table."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table(
-        [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
-    )

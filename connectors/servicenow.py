@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from connectors import contract, http
+from connectors import contract, http, told_rows
 from connectors.contract import Batch, Context, Duration, Named, Present, SourceError
 from connectors.servicenow_api import (
     LIMITS,
@@ -21,7 +21,7 @@ from connectors.servicenow_api import (
     condition_fields,
     written,
 )
-from connectors.servicenow_incidents import FIELDS, NEEDED, Rows, States, Words, shape
+from connectors.servicenow_incidents import FIELDS, NEEDED, Rows, States, Words
 
 TABLES = ("incidents", "incident_episodes")
 ENTRY = """\
@@ -227,7 +227,7 @@ def _batches(
         yield Batch(
             into=table,
             rows=there,
-            shape=shape(table),
+            shape=told_rows.shape(table, there),
             origin=f"{http.shown_address(options.url)} {options.table}",
             state=state if table == TABLES[-1] else None,
         )

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from connectors import tables
-from connectors.contract import Column, Named, Shape
+from connectors import told_rows
+from connectors.contract import Named
 from connectors.episodes import episodes
 from connectors.servicenow_api import Record, changed_at, moment, text
+from connectors.told_rows import EPISODES, INCIDENTS
 
 UNKNOWN = "unknown"
 # What a table must have, so that it can be read.
@@ -40,24 +41,9 @@ _ID = re.compile(r"[0-9a-f]{32}")
 # In the place of a time that a row cannot be without.
 _NEVER = "empty"
 
-_INCIDENTS = (
-    "incident_id",
-    "service",
-    "severity",
-    "title",
-    "status",
-    "opened_at",
-    "resolved_at",
-    "reopened",
-)
-_EPISODES = ("incident_id", "episode", "service", "severity", "opened_at", "resolved_at")
-_COLUMNS = {"incidents": _INCIDENTS, "incident_episodes": _EPISODES}
-
-
-def shape(into: str) -> Shape:
-    """How the rows of `incidents` or `incident_episodes` land."""
-    columns = tuple(Column(name) for name in _COLUMNS[into])
-    return Shape(columns, key=tables.TABLES[into].key, deleted="gone")
+# Who acknowledged one, and when, is not in its record.
+_INCIDENTS = tuple(name for name in INCIDENTS if name != "acknowledged_at")
+_COLUMNS = {"incidents": _INCIDENTS, "incident_episodes": EPISODES}
 
 
 class States(BaseModel):
@@ -195,7 +181,7 @@ class Rows:
 
     def tables(self) -> dict[str, pa.Table]:
         """The rows for each table."""
-        return {name: _table(rows, _COLUMNS[name]) for name, rows in self._rows.items()}
+        return {name: told_rows.table(_COLUMNS[name], rows) for name, rows in self._rows.items()}
 
 
 def is_open(record: Record, status: str) -> bool:
@@ -233,10 +219,3 @@ def _times(record: Record, status: str) -> tuple[str, str | None]:
 def _field(source: str) -> str:
     """The field to ask for: of a reference the name of what it refers to."""
     return f"{source}.name" if source.rpartition(".")[2] in _REFERENCES else source
-
-
-def _table(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> pa.Table:
-    schema = pa.schema([*((name, pa.string()) for name in names), ("gone", pa.bool_())])
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)

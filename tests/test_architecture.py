@@ -65,6 +65,7 @@ SHARED_BY_CONNECTORS = {
     "published",
     "refusals",
     "tables",
+    "told_rows",
 }
 # A library is imported where it is wrapped, so that it can be exchanged in one place.
 HOMES = {
