@@ -7,9 +7,7 @@ import decimal
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kpi.compiler import Statement, compile_question
 from kpi.period_rows import extent
@@ -25,6 +23,9 @@ from kpi.questions import (
 )
 from kpi.reach import Span, earlier
 from kpi.vocabulary import Metric, Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Readable(Protocol):
@@ -79,6 +80,9 @@ class Answer:
 
     def frame(self) -> pd.DataFrame:
         """A row per cell: metric, period, each dimension, value, n, complete."""
+        # A pull answers nothing, and pandas would cost it 50 MB and a quarter of a second.
+        import pandas as pd
+
         rows = [(c.metric, c.period, *c.keys, c.value, c.n, c.complete) for c in self.cells]
         columns = ["metric", "period", *self.question.by, "value", "n", "complete"]
         frame = pd.DataFrame(rows, columns=columns)

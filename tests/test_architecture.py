@@ -304,6 +304,18 @@ def test_duckdb_is_opened_for_writing_and_for_reading_in_one_place_each() -> Non
     assert sorted(openers) == ["kpi/editions.py", "kpi/warehouse.py"]
 
 
+def test_a_pull_and_a_publish_do_not_wait_for_pandas() -> None:
+    graph = {module.name: module.imports_at_once for module in modules()}
+    reached, waiting = set(), ["kpi.__main__", "kpi.refresh"]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting += graph.get(name, set()) - reached
+
+    assert "kpi.answers" in reached
+    assert "pandas" not in reached
+
+
 # --- names, docstrings, imports -----------------------------------------------------------------
 
 
