@@ -28,8 +28,12 @@ from kpi.reconciling import Differences, Reconciling, refuse_implausible
 from kpi.run_book import RunBook, RunReport
 from kpi.staging import Origin, Staged
 
+_MEMORY = "1GB"
+# Pages come in bundles of a few megabytes. What DuckDB would keep of the facts between two of them
+# makes them no faster: a load of millions would only grow with what is there already.
+_MEMORY_FOR_PAGES = "160MB"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "1GB",
+    "memory_limit": _MEMORY,
     # What a value's text or a file's name might set off must not reach the network.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -92,12 +96,12 @@ class Warehouse:
                 with self._transaction():
                     self._book.keep_state(source, batch.state)
                 return Landed(0, 0, 0, 0, 0, ())
-            try:
-                return self._land(
-                    Origin(source, batch.into, run, self._book.started_at(run)), batch
-                )
-            finally:
-                self._drop_incoming()
+            origin = Origin(source, batch.into, run, self._book.started_at(run))
+            with self._room_for(batch):
+                try:
+                    return self._land(origin, batch)
+                finally:
+                    self._drop_incoming()
 
     def reconcile(
         self, run: int, source: str, presents: Iterable[Present], *, anyway: bool = False
@@ -174,6 +178,17 @@ class Warehouse:
         with self._lock:
             self.connection.execute("force checkpoint")
             self.connection.close()
+
+    @contextlib.contextmanager
+    def _room_for(self, batch: Batch) -> Iterator[None]:
+        if not isinstance(batch.rows, Pages):
+            yield
+            return
+        self.connection.execute(f"set memory_limit = '{_MEMORY_FOR_PAGES}'")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"set memory_limit = '{_MEMORY}'")
 
     def _prepare(self) -> None:
         # Nobody else has the file open now: what had been spilled belonged to a dead process.

@@ -13,8 +13,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from connectors.contract import Batch, Column, Scan, Shape, SourceError
+from connectors.contract import Batch, Column, Pages, Scan, Shape, SourceError
 from connectors.tables import TABLES
+from kpi.merging import merge
 from kpi.warehouse import Landed, Warehouse
 from tests.working_database import working_database
 
@@ -37,7 +38,7 @@ class Desk:
 
     def land(
         self,
-        rows: Sequence[Mapping[str, Any]] | pa.Table | pa.RecordBatchReader | Scan,
+        rows: Sequence[Mapping[str, Any]] | pa.Table | pa.RecordBatchReader | Scan | Pages,
         *,
         run: int | None = None,
         source: str = "desk",
@@ -882,3 +883,23 @@ def test_a_lack_of_room_is_not_taken_for_an_unreadable_source(desk: Desk):
         desk.land(many)
 
     assert desk.things() == [("a", 1)]
+
+
+def test_while_pages_land_the_database_keeps_less_of_what_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    limits: list[str] = []
+
+    def noting(staged: Any) -> Any:
+        limits.extend(*desk.ask("select current_setting('memory_limit')"))
+        return merge(staged)
+
+    monkeypatch.setattr("kpi.warehouse.merge", noting)
+    pages = Pages((b'[{"id": "a", "n": 1}]',), "", {"id": "id", "n": "n"})
+
+    desk.land(rows(b=2))
+    desk.land(pages)
+    desk.land(rows(c=3))
+
+    assert limits == ["953.6 MiB", "152.5 MiB", "953.6 MiB"]
+    assert desk.things() == [("a", 1), ("b", 2), ("c", 3)]
