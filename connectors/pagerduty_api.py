@@ -37,13 +37,15 @@ Taken = TypeVar("Taken")
 
 @dataclass(frozen=True)
 class _Listing(Generic[Taken]):
-    """A list that can be asked for by time; `take` keeps of a record what is needed."""
+    """A list that can be asked for by time; `take` keeps of a record what is needed, and `time`
+    says what the list goes by (None where that cannot be read)."""
 
     session: http.Session
     path: str
     params: Mapping[str, Any]
     size: int
     take: Callable[[Mapping[str, Any]], Taken | None]
+    time: Callable[[Taken], dt.datetime | None]
 
     def between(self, begin: dt.datetime, end: dt.datetime) -> list[Taken]:
         """Everything from `begin` to `end`; raises paging.Capped where that is too much."""
@@ -63,13 +65,23 @@ class _Listing(Generic[Taken]):
             ):
                 if (page.value.get("total") or 0) > _MOST:
                     raise paging.Capped("There are too many at once.", "Ask for less.")
-                taken = map(self.take, paging.records_of(page, self.path))
-                found.extend(each for each in taken if each is not None)
+                taken = [self.take(record) for record in paging.records_of(page, self.path)]
+                kept = [each for each in taken if each is not None]
+                self._refuse_another_time(kept, begin, end)
+                found += kept
         except http.Rejected as error:
             if error.status == _TOOK_TOO_LONG:
                 raise paging.Capped(error.what, "Ask for less at once.") from None
             raise
         return found
+
+    def _refuse_another_time(
+        self, found: list[Taken], begin: dt.datetime, end: dt.datetime
+    ) -> None:
+        """A page that is all about another time is the answer to another question."""
+        times = [self.time(each) for each in found]
+        if times and not any(_within(at, begin - _EDGE, end + 2 * _EDGE) for at in times):
+            raise _another_answer(f"the {self.path} from {written(begin)} to {written(end)}")
 
     def windows(
         self, begin: dt.datetime, end: dt.datetime
@@ -119,7 +131,14 @@ class Api:
             params["service_ids[]"] = sorted(services)
         if statuses:
             params["statuses[]"] = list(statuses)
-        listing = _Listing(self.session, "incidents", params, self._size, self._words.incident)
+        listing = _Listing(
+            self.session,
+            "incidents",
+            params,
+            self._size,
+            self._words.incident,
+            lambda each: each.opened_at,
+        )
         with permitted("incidents.read", "incidents"):
             for start, stop, found in listing.windows(begin, end):
                 by_id = {each.id: each for each in found if _within(each.opened_at, start, stop)}
@@ -128,7 +147,9 @@ class Api:
     def log(self, begin: dt.datetime, end: dt.datetime) -> Iterator[Entry]:
         """The most important changes to all incidents, in no order; some may come twice."""
         params = {**_OVERVIEW, "include[]": "incidents"}
-        listing = _Listing(self.session, "log_entries", params, self._size, self._words.entry)
+        listing = _Listing(
+            self.session, "log_entries", params, self._size, self._words.entry, lambda each: each.at
+        )
         with permitted("incidents.read", "log entries"):
             for start, stop, found in listing.windows(begin, end):
                 yield from (entry for entry in found if start <= entry.at < stop)
@@ -147,6 +168,8 @@ class Api:
                 f"PagerDuty answers without the incident {incident_id}.",
                 "Check that `url` leads to PagerDuty's REST API.",
             )
+        if found["incident"].get("id") != incident_id:
+            raise _another_answer(f"the incident {incident_id}")
         return self._words.incident(found["incident"])
 
     def incident_log(self, incident_id: str) -> Log:
@@ -154,17 +177,25 @@ class Api:
         log = Log()
         # Here an entry need not say which incident it is about.
         about = {"incident": {"id": incident_id}}
-        pages = self._pages(f"incidents/{incident_id}/log_entries", _OVERVIEW, "log_entries")
         try:
-            with permitted("incidents.read", "log entries"):
-                for record in (r for page in pages for r in paging.records_of(page, "log_entries")):
-                    entry = self._words.entry({**record, **about})
-                    if entry is not None:
-                        log.add(entry)
+            for record in self._entries_of(incident_id):
+                entry = self._words.entry({**record, **about})
+                if entry is not None:
+                    log.add(entry)
         except http.Rejected as error:
             if error.status != 404:
                 raise
         return log
+
+    def _entries_of(self, incident_id: str) -> list[Mapping[str, Any]]:
+        """The log entries of one incident; raises SourceError where all are of another one."""
+        pages = self._pages(f"incidents/{incident_id}/log_entries", _OVERVIEW, "log_entries")
+        with permitted("incidents.read", "log entries"):
+            told = [each for page in pages for each in paging.records_of(page, "log_entries")]
+        own = [e for e in told if (e.get("incident") or {}).get("id", incident_id) == incident_id]
+        if told and not own:
+            raise _another_answer(f"the incident {incident_id}")
+        return own
 
     def sample(
         self, path: str, begin: dt.datetime, end: dt.datetime, params: Mapping[str, Any]
@@ -244,6 +275,13 @@ def permitted(scope: str, what: str) -> Iterator[None]:
         if advice is None:
             raise
         raise http.Rejected(error.status, error.said, error.what, advice) from None
+
+
+def _another_answer(asked: str) -> SourceError:
+    return SourceError(
+        f"Asked for {asked}, PagerDuty answers with others.",
+        "If this comes again, look for a proxy or a cache between here and PagerDuty.",
+    )
 
 
 def written(time: dt.datetime) -> str:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from connectors.contract import Context, SourceError
+from kpi.reconciling import Differences
 from kpi.warehouse import Landed, Warehouse
 
 _SOURCE = "tested"
@@ -62,6 +63,16 @@ class Landing:
         if trouble:
             raise trouble
         return _together(landed)
+
+    def reconcile(self, options: Mapping[str, Any], now: dt.datetime) -> Differences:
+        """One comparison at `now` with all that the system lists."""
+        name = self._module.__name__.rpartition(".")[2]
+        chosen = self._module.Options.model_validate({"connector": name, **options})
+        run = self._warehouse.begin(_SOURCE, now)
+        listed = self._module.present(chosen, self.state, Context(self._folder, now))
+        found = self._warehouse.reconcile(run, _SOURCE, listed)
+        self._warehouse.finish(run, error=None, advice=None, finished_at=now, as_of=None)
+        return found
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a statement finds; the views without deleted rows are named as the tables are."""

@@ -15,7 +15,7 @@ from connectors.contract import SourceError
 from tests import peer as faults
 from tests.connectors.landed import Landing
 from tests.pagerduty_account import Account, hour
-from tests.peer import Allowance, Clock, Server, data
+from tests.peer import Allowance, Answer, Clock, Peer, Request, Server, data
 
 IDS = "select incident_id from incidents order by 1"
 
@@ -182,6 +182,45 @@ def test_a_page_that_is_none_fails_the_pull_and_the_next_one_completes_it(
 
     assert ids(landing) == made
     assert landing.rows("select count(*) from incident_episodes") == [(6,)]
+
+
+def test_incidents_of_another_time_than_was_asked_for_are_no_answer(account, server, landing):
+    made = [account.trigger(hour(at)) for at in (1, 5000)]
+    first: list[Answer] = []
+
+    def kept(peer: Peer, request: Request) -> Answer:
+        first.append(peer.good(request))
+        return first[0]
+
+    account.peer.faults = {1: kept, 3: lambda peer, request: first[0]}
+    with pytest.raises(SourceError, match=r"Asked for the incidents from 2026-06-\d\dT"):
+        landing.pull(options(server), hour(6000))
+    landing.pull(options(server), hour(6001))
+
+    assert ids(landing) == made
+
+
+def test_the_log_of_another_incident_is_no_answer(account, server, landing):
+    one, other = account.trigger(hour(1)), account.trigger(hour(2))
+    landing.pull(options(server), hour(3))
+    account.happen(one, (hour(4), "resolve"), (hour(5), "reopen"), (hour(6), "resolve"))
+    wrong = account.peer.good(_log_of(other))
+
+    def mistaken(peer: Peer, request: Request) -> Answer:
+        return wrong if request.path.startswith(f"/incidents/{one}/log") else peer.good(request)
+
+    account.peer.faults = dict.fromkeys(range(1, 100), mistaken)
+    with pytest.raises(SourceError, match=f"Asked for the incident {one}, PagerDuty answers"):
+        landing.pull(options(server), hour(7))
+    account.peer.faults = {}
+    landing.pull(options(server), hour(8))
+
+    assert landing.rows("select reopened from incidents order by incident_id") == [(1,), (0,)]
+
+
+def _log_of(incident: str) -> Request:
+    asked = f"/incidents/{incident}/log_entries?time_zone=UTC&limit=100&is_overview=true"
+    return Request("GET", asked, {"Authorization": "Token token=s3cret"}, "")
 
 
 @pytest.mark.parametrize("fault", [faults.broken_off, faults.hanging_up, faults.failing(502)])
