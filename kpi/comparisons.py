@@ -15,8 +15,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from kpi import formats
 from kpi.answers import Readable, ask, complete
+from kpi.formats import decimals
 from kpi.judge import Change, change
 from kpi.periods import DAY, Calendar, Period, step
 from kpi.questions import TOTAL, Question
@@ -104,7 +104,7 @@ def _compared(
     before: float | None,
     days: int | None = None,
 ) -> Comparison | None:
-    found = change(value, before, metric.good, formats.decimals(metric))
+    found = change(value, before, metric.good, decimals(metric))
     if found is None or value is None or before is None:
         return None
     return Comparison(period, value, against, before, found, days)

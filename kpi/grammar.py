@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from kpi import locales
 from kpi.periods import GRAINS
 from kpi.reach import SPAN
 from kpi.targets import TARGET_SCHEMA
@@ -299,6 +300,11 @@ class FileEntry(Entry):
     version: Literal[1] = Field(description="The version of this grammar.", examples=[1])
     calendar: Any = Field(None, description="What a day, a week and a year are, for every metric.")
     currency: _Text = Field("EUR", description="The currency that amounts are reported in.")
+    locale: _Text = Field(
+        locales.DEFAULT,
+        description="Where numbers and dates are at home: how screens write them.",
+        examples=["de-DE", "en-GB", "fr-CH"],
+    )
     dimensions: Any = Field(None, description="Every word to break metrics down by.")
     tables: Any = Field(None, description="The fact tables, their time and their dimensions.")
     outcomes: Any = Field(None, description="What both sides want; each groups metrics.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kpi import formats
 from kpi.editions import Edition
 from kpi.vocabulary import Vocabulary
 
@@ -24,7 +23,7 @@ def metrics(vocabulary: Vocabulary, words: list[str]) -> list[dict[str, Any]]:
             metric.label,
             metric.side,
             metric.outcome,
-            formats.unit(metric) or None,
+            vocabulary.formats.unit(metric) or None,
             ", ".join(metric.dimensions) or None,
             ", ".join(metric.also_called) or None,
         )

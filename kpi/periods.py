@@ -189,37 +189,5 @@ def parse_period(calendar: Calendar, text: str) -> Period | None:
         return None
 
 
-def label(calendar: Calendar, period: Period) -> str:
-    """A period in a few words: 'Week 47', 'Nov 2026', 'Q4 2026', 'FY2026-Q3', '2026'."""
-    start = period.start
-    if period.grain == "day":
-        return f"{start:%a} {start.day} {start:%b %Y}"
-    if period.grain == "week":
-        # ISO numbers count Monday weeks only; other weeks are named by their first day.
-        if calendar.week_starts == 0:
-            return f"Week {start.isocalendar().week}"
-        return f"Week of {start.day} {start:%b}"
-    if period.grain == "month":
-        return f"{start:%b %Y}"
-    fiscal = calendar.fiscal_year_starts
-    year = start.year - (start.month < fiscal)
-    quarter = (start.month - fiscal) % 12 // 3 + 1
-    if fiscal == 1:
-        return f"Q{quarter} {year}" if period.grain == "quarter" else str(year)
-    return f"FY{year}-Q{quarter}" if period.grain == "quarter" else f"FY{year}"
-
-
-def days_label(period: Period) -> str:
-    """The days of a period: '16–22 Nov 2026'."""
-    first, last = period.start, period.end - DAY
-    if first == last:
-        return f"{last.day} {last:%b %Y}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{last.day} {last:%b %Y}"
-    if first.year == last.year:
-        return f"{first.day} {first:%b} – {last.day} {last:%b %Y}"
-    return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
-
-
 def _month(count: int) -> dt.date:
     return dt.date(count // 12, count % 12 + 1, 1)

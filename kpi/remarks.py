@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kpi.allowlist import Comparison
 from kpi.answers import Answer, Readable, ranged
 from kpi.expression import parse_condition, quoted
-from kpi.periods import Period, days_label
+from kpi.periods import Period
 from kpi.questions import TOTAL, Question, asked_periods
 from kpi.vocabulary import Metric
 from kpi.yaml_text import nearest
@@ -48,7 +48,7 @@ def _widened(edition: Readable, question: Question) -> Iterator[str]:
         question.end and last.end > question.end
     )
     if cut_off:
-        whole = days_label(Period(TOTAL, first.start, last.end))
+        whole = edition.vocabulary.formats.days(Period(TOTAL, first.start, last.end))
         yield f"The range was widened to whole {question.grain}s, {whole}; a total is not widened."
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kpi import formats
 from kpi.answers import Cell, ask_apart
 from kpi.editions import Edition, Freshness, SourceReport, freshness
+from kpi.formats import decimals
 from kpi.judge import Change, Judged, Signal, Status, Verdict, change, judge, status
-from kpi.periods import DAY, Period, label, period_of, step
+from kpi.periods import DAY, Period, period_of, step
 from kpi.questions import Question
 from kpi.reach import OVERLAPPING
 from kpi.restated import Restated
@@ -238,7 +238,7 @@ def row(
             good=metric.good,
             min_sample=metric.min_sample,
         ),
-        change=change(value, before, metric.good, formats.decimals(metric)),
+        change=change(value, before, metric.good, decimals(metric)),
         judged=judged,
         points=_points(periods, whole, judged),
         late=fresh if fresh is not None and fresh.word in ("late", "failing") else None,
@@ -272,8 +272,3 @@ def metric_freshness(edition: Edition, metric: Metric, now: dt.datetime) -> Fres
     return max(
         found, key=lambda f: (f.word in ("late", "failing"), f.age or dt.timedelta(0)), default=None
     )
-
-
-def period_label(edition: Edition, period: Period) -> str:
-    """A period's name in the vocabulary's calendar."""
-    return label(edition.vocabulary.calendar, period)

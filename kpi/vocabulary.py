@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from kpi.expression import FactValue, MetricValue
+from kpi.formats import Formats
 from kpi.periods import Calendar
 from kpi.reach import AsOf, Own, Reach, Span
 from kpi.targets import Targets
@@ -131,6 +132,7 @@ class Vocabulary:
 
     calendar: Calendar
     currency: str
+    locale: str
     dimensions: Mapping[str, Dimension]
     tables: Mapping[str, Table]
     outcomes: Mapping[str, Outcome]
@@ -141,6 +143,11 @@ class Vocabulary:
     def text(self) -> str:
         """The file as it was read."""
         return self.document.text
+
+    @cached_property
+    def formats(self) -> Formats:
+        """How numbers, days and periods are written for people."""
+        return Formats(self.calendar, self.locale)
 
     @cached_property
     def shown(self) -> tuple[Metric, ...]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
+from kpi import locales
 from kpi.expression import FactValue
 from kpi.grammar import (
     MONTH_NAMES,
@@ -108,6 +109,7 @@ class _Reader:
         return Vocabulary(
             self.calendar,
             root.get("currency", "EUR"),
+            self._locale(root),
             self.dimensions,
             self.tables,
             self.outcomes,
@@ -194,6 +196,16 @@ class _Reader:
             WEEKDAYS.index(entry.week_starts),
             MONTH_NAMES.index(entry.fiscal_year_starts) + 1,
         )
+
+    def _locale(self, root: Mapping[str, Any]) -> str:
+        locale = root.get("locale")
+        if not isinstance(locale, str) or not locale.strip():  # refused already, or absent
+            return locales.DEFAULT
+        if not locales.known(locale):
+            fix = nearest(locale, locales.names()) or "For example en-GB, de-DE or fr-CH."
+            self.document.refuse(("locale",), f"there is no locale '{locale}'.", fix)
+            return locales.DEFAULT
+        return locale
 
     # --- tables ---
 

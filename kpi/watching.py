@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kpi import formats
 from kpi.answers import ask, complete
 from kpi.check import VOCABULARY, check_home, current_edition, read_vocabulary
 from kpi.editions import Edition, pointer_file
 from kpi.known_answers import check_known_answers
 from kpi.period_rows import extent
-from kpi.periods import Period, days_label, label, period_of, step
+from kpi.periods import Period, period_of, step
 from kpi.questions import Facts, Question, QuestionRefused, check_question
 from kpi.sources import FILE as SOURCES
 from kpi.vocabulary import Metric, Vocabulary
@@ -142,9 +141,10 @@ def _values(draft: _Draft, metric: Metric) -> Iterator[str]:
             continue
         question = Question((metric.name,), grain, start=period.start, end=period.end)
         (cell,) = ask(draft, question).cells
-        value = formats.with_unit(metric, cell.value)
-        named = label(draft.vocabulary.calendar, period)
-        yield f"{metric.name}: {value} in {named} ({days_label(period)}), n {cell.n:,}"
+        formats = draft.vocabulary.formats
+        value, counted = formats.with_unit(metric, cell.value), formats.count(cell.n)
+        named = f"{formats.period(period)} ({formats.days(period)})"
+        yield f"{metric.name}: {value} in {named}, n {counted}"
 
 
 def _can_be_asked(vocabulary: Vocabulary, metric: Metric, grain: str) -> bool:

@@ -6,7 +6,7 @@ from pages.parts.one_list import one_list
 from pages.parts.rows import side_by_side
 
 edition = frame.edition()
-calendar = edition.vocabulary.calendar
+formats = edition.vocabulary.formats
 
 with frame.head("Scorecard"):
     grain = frame.choice(
@@ -21,10 +21,10 @@ card = kept_scorecard(edition, grain)
 kept = [row for row in card.rows if show == "all" or row.needs_attention]
 if kept:
     draw = side_by_side if view == "sides" else one_list
-    rows = draw(card, calendar, kept.__contains__)
+    rows = draw(card, formats, kept.__contains__)
 else:
     everything = frame.link("scorecard", "Show all", period=grain, view=view)
     rows = summary.nothing_to_show(card, everything)
 
-frame.about(edition, summary.counted(card, calendar))
-frame.sheet("scorecard", summary.questions(card) + rows + summary.legend())
+frame.about(edition, summary.counted(card, formats))
+frame.sheet("scorecard", summary.questions(card, formats) + rows + summary.legend())

@@ -7,7 +7,7 @@ from pages.parts.source_list import by_need, counted, source_list
 
 edition = frame.edition()
 now = frame.now()
-calendar = edition.vocabulary.calendar
+formats = edition.vocabulary.formats
 
 with frame.head("Sources"):
     show = frame.choice("show", "Filter", {"all": "All", "attention": "Needs attention"})
@@ -18,7 +18,7 @@ shown = [
     for r in reports
     if show == "all" or freshness(r, now).word in ("failing", "late") or r.rejected_7d
 ]
-frame.about(edition, counted(reports, now, sum(r.rejected_7d for r in reports)))
+frame.about(edition, counted(formats, reports, now, sum(r.rejected_7d for r in reports)))
 if not reports:
     frame.state(
         "No source yet",
@@ -35,4 +35,4 @@ else:
         f"promises, and no row was rejected in seven days. {everything}</p></div>",
     )
 rejected_rows.show_rejections(edition, rejections(edition), now)
-frame.sheet("drift", rejected_rows.drift_list(drifts(edition), calendar, now))
+frame.sheet("drift", rejected_rows.drift_list(drifts(edition), formats, now))

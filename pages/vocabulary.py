@@ -5,14 +5,13 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.parts import frame, pickers
-from pages.parts.counts import several
 from pages.parts.glossary import glossary
 from pages.parts.search import Search
 from pages.parts.vocabulary_list import Listed, metric_list
 from pages.parts.which_metric import nearest
 
 edition = frame.edition()
-vocabulary = edition.vocabulary
+vocabulary, formats = edition.vocabulary, edition.vocabulary.formats
 
 with frame.head("Vocabulary"):
     side = frame.choice(
@@ -21,11 +20,11 @@ with frame.head("Vocabulary"):
 helpers = sum(metric.internal for metric in vocabulary.metrics.values())
 shown = len(vocabulary.metrics) - helpers
 counts = (
-    f"<b>{several(shown, 'metric')}</b>",
-    several(len(vocabulary.outcomes), "outcome"),
-    several(len(vocabulary.dimensions), "dimension"),
-    several(len(vocabulary.tables), "fact table"),
-    several(helpers, "helper"),
+    f"<b>{formats.several(shown, 'metric')}</b>",
+    formats.several(len(vocabulary.outcomes), "outcome"),
+    formats.several(len(vocabulary.dimensions), "dimension"),
+    formats.several(len(vocabulary.tables), "fact table"),
+    formats.several(helpers, "helper"),
 )
 frame.about(edition, " · ".join(counts))
 typed = pickers.search(

@@ -28,6 +28,7 @@ READING = {
         "formats",
         "grammar",
         "judge",
+        "locales",
         "metric_entry",
         "model_check",
         "period_rows",
@@ -70,6 +71,7 @@ SHARED_BY_CONNECTORS = {
 # A library is imported where it is wrapped, so that it can be exchanged in one place.
 HOMES = {
     "ruamel": ("kpi/yaml_text.py",),
+    "babel": ("kpi/locales.py",),
     "sqlglot": ("kpi/allowlist.py", "kpi/expression.py"),
     "typer": ("kpi/__main__.py",),
     "requests": ("connectors/http.py",),
@@ -266,7 +268,9 @@ def _is_connector(module: Module) -> bool:
         "allowlist",
         "compiler",
         "expression",
+        "formats",
         "judge",
+        "locales",
         "period_rows",
         "periods",
         "plan",

@@ -9,12 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from kpi import formats
 from kpi.answers import Cell, ask
 from kpi.editions import Edition
 from kpi.expression import FactValue
+from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Verdict, change
-from kpi.periods import Period, label, step
+from kpi.periods import Period, step
 from kpi.questions import Question, QuestionRefused
 from kpi.vocabulary import Metric
 from pages.parts import frame, marks
@@ -86,7 +86,7 @@ def _parts(
 
 def _part(metric: Metric, key: Any, cell: Cell, before: Cell | None) -> Part:
     earlier = before.value if before else None
-    moved = change(cell.value, earlier, metric.good, formats.decimals(metric))
+    moved = change(cell.value, earlier, metric.good, decimals(metric))
     return Part(key, cell.value, cell.n, earlier, moved)
 
 
@@ -116,7 +116,11 @@ def table(
     word = edition.vocabulary.dimensions[dimension].label
     head = _head(course, word, moment.period)
     rest = len(parts) - len(shown)
-    more = f'<p class="muted small">{rest:,} more are not shown.</p>' if rest else ""
+    more = (
+        f'<p class="muted small">{course.formats.count(rest)} more are not shown.</p>'
+        if rest
+        else ""
+    )
     return (
         f"{_lead(course, metric, word, moment)}"
         f'<div class="box" tabindex="0" role="region" aria-label="Breakdown by {escaped(word)}">'
@@ -126,7 +130,7 @@ def table(
 
 
 def _lead(course: OverTime, metric: Metric, word: str, moment: Moment) -> str:
-    when = escaped(in_sentence(named(course.calendar, moment.period)))
+    when = escaped(in_sentence(named(course.formats, moment.period)))
     sums = (
         "The parts add up to the whole."
         if adds_up(metric)
@@ -140,10 +144,10 @@ def _lead(course: OverTime, metric: Metric, word: str, moment: Moment) -> str:
 
 
 def _head(course: OverTime, word: str, period: Period) -> str:
-    before = label(course.calendar, step(course.calendar, period, -1))
+    before = course.formats.period(step(course.calendar, period, -1))
     return (
         f'<thead><tr><th scope="col">{escaped(word)}</th>'
-        f'<th scope="col" class="right">{escaped(label(course.calendar, period))}</th>'
+        f'<th scope="col" class="right">{escaped(course.formats.period(period))}</th>'
         f'<th scope="col" class="length"><span class="sr">Bar</span></th>'
         '<th scope="col" class="right">n</th>'
         f'<th scope="col" class="before right">{escaped(before)}</th>'
@@ -160,6 +164,7 @@ def _line(
     parts: Sequence[Part],
     whole: Moment,
 ) -> str:
+    formats = edition.vocabulary.formats
     address = {
         "m": metric.name,
         "tab": "rows",
@@ -168,7 +173,8 @@ def _line(
         f"where-{dimension}": key_id(part.key),
     }
     few = (
-        f' <span class="muted small">too few, {part.n:,} of {metric.min_sample:,}</span>'
+        f' <span class="muted small">too few, {formats.count(part.n)} of '
+        f"{formats.count(metric.min_sample)}</span>"
         if part.value is not None and part.n < metric.min_sample
         else ""
     )
@@ -177,28 +183,29 @@ def _line(
         f'<tr><th scope="row">{link("metric", key_label(part.key), classes="name", **address)}{few}'
         f'</th><td class="right strong">{formats.value(metric, part.value)}</td>'
         f'<td class="length">{_bar(part.value, parts, against)}</td>'
-        f'<td class="right muted">{part.n:,}</td>'
+        f'<td class="right muted">{formats.count(part.n)}</td>'
         f'<td class="before right muted">{formats.value(metric, part.before)}</td>'
-        f'<td class="right">{_moved(metric, part.change)}</td></tr>'
+        f'<td class="right">{_moved(formats, metric, part.change)}</td></tr>'
     )
 
 
 def _all(course: OverTime, metric: Metric, whole: Moment) -> str:
+    formats = course.formats
     earlier = step(course.calendar, whole.period, -1)
     before = next((m.value for m in course.moments if m.period == earlier), None)
-    moved = change(whole.value, before, metric.good, formats.decimals(metric))
+    moved = change(whole.value, before, metric.good, decimals(metric))
     return (
         f'<tfoot><tr><th scope="row">All</th>'
         f'<td class="right">{escaped(formats.with_unit(metric, whole.value))}</td><td></td>'
-        f'<td class="right">{whole.n:,}</td>'
+        f'<td class="right">{formats.count(whole.n)}</td>'
         f'<td class="before right">{formats.value(metric, before)}</td>'
-        f'<td class="right">{_moved(metric, moved)}</td></tr></tfoot>'
+        f'<td class="right">{_moved(formats, metric, moved)}</td></tr></tfoot>'
     )
 
 
-def _moved(metric: Metric, moved: Change | None) -> str:
+def _moved(formats: Formats, metric: Metric, moved: Change | None) -> str:
     if moved is None:
-        return f'<span class="muted">{formats.NOTHING}</span>'
+        return f'<span class="muted">{NOTHING}</span>'
     if moved.verdict is Verdict.SAME:
         return '<span class="muted">the same</span>'
     return (

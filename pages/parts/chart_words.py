@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from kpi import formats
-from kpi.periods import days_label, label
+from kpi.formats import Formats
 from kpi.vocabulary import Metric
-from pages.parts.counts import several
 from pages.parts.frame import escaped, link
 from pages.parts.over_time import Moment, OverTime, in_sentence
 
@@ -16,7 +14,7 @@ def reading(course: OverTime) -> str:
         where = link("sources", "what its sources have brought")
         return f'<p class="muted">No period has a known value yet: see {where}.</p>'
     whole = sum(m.complete for m in course.moments)
-    said = [several(whole, f"complete {course.grain}")]
+    said = [course.formats.several(whole, f"complete {course.grain}")]
     if course.routine_ranges:
         rebased = ", re-based where its meaning changed" if course.breaks else ""
         said.append(f"grey: routine range around its average{rebased}")
@@ -41,10 +39,10 @@ def _so_far(course: OverTime) -> str:
     found = course.so_far
     if found is None or found.days is None:
         return ""
-    metric = course.row.metric
-    name = escaped(in_sentence(label(course.calendar, found.period)))
-    before = escaped(in_sentence(label(course.calendar, found.against)))
-    days = several(found.days, "day")
+    metric, formats = course.row.metric, course.formats
+    name = escaped(in_sentence(formats.period(found.period)))
+    before = escaped(in_sentence(formats.period(found.against)))
+    days = formats.several(found.days, "day")
     return (
         f'<p class="small"><span class="muted">So far in {name}, after {days}:</span> '
         f"<b>{escaped(formats.with_unit(metric, found.value))}</b>, "
@@ -74,14 +72,14 @@ def numbers(course: OverTime) -> str:
     )
 
 
-def _value(metric: Metric, moment: Moment) -> str:
+def _value(formats: Formats, metric: Metric, moment: Moment) -> str:
     shown = formats.value(metric, moment.value)
     margin = formats.margin(metric, moment.margin)
     return f'{shown} <span class="muted">{margin}</span>' if margin else shown
 
 
 def _line(course: OverTime, moment: Moment) -> str:
-    metric = course.row.metric
+    metric, formats = course.row.metric, course.formats
     said = ""
     if moment.signal is not None:
         words = moment.signal.words(course.grain)
@@ -89,9 +87,9 @@ def _line(course: OverTime, moment: Moment) -> str:
     elif not moment.complete:
         said = '<span class="muted">incomplete, not judged</span>'
     return (
-        f"<tr><td>{escaped(label(course.calendar, moment.period))}</td>"
-        f'<td class="muted nowrap">{days_label(moment.period)}</td>'
-        f'<td class="right strong nowrap">{_value(metric, moment)}</td>'
+        f"<tr><td>{escaped(formats.period(moment.period))}</td>"
+        f'<td class="muted nowrap">{formats.days(moment.period)}</td>'
+        f'<td class="right strong nowrap">{_value(formats, metric, moment)}</td>'
         f'<td class="right muted nowrap">{formats.target(metric, moment.target)}</td>'
-        f'<td class="right muted">{moment.n:,}</td><td>{said}</td></tr>'
+        f'<td class="right muted">{formats.count(moment.n)}</td><td>{said}</td></tr>'
     )

@@ -12,14 +12,13 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from kpi import formats
+from kpi.formats import Formats
 from kpi.periods import DAY, Period, step
 from kpi.vocabulary import Metric
 from pages.parts import style
 from pages.parts.over_time import (
     Moment,
     OverTime,
-    day_words,
     exactly,
     lowest,
     named,
@@ -40,10 +39,24 @@ def draw_over_time(course: OverTime) -> None:
     st.plotly_chart(
         process_chart(course, colours),
         theme=None,
-        config=_QUIET,
+        config={**_QUIET, **_locale(course.formats)},
         alt=summary(course),
         key="over_time",
     )
+
+
+def _locale(formats: Formats) -> dict[str, Any]:
+    """How its axes write: plotly itself knows English, of any other locale what it is told."""
+    signs = formats.locality
+    # The sizes are taken one after the other, then from the first again.
+    sizes = [signs.sizes[0], *[signs.sizes[1]] * 6]
+    format = {
+        "decimal": signs.decimal,
+        "thousands": signs.group,
+        "grouping": sizes,
+        "shortMonths": formats.month_names,
+    }
+    return {"locale": "here", "locales": {"here": {"format": format}}}
 
 
 def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
@@ -96,12 +109,12 @@ def _trace(course: OverTime, moments: Sequence[Moment], **looks: Any) -> go.Scat
 
 def _told(course: OverTime, moment: Moment) -> str:
     """What a point says when it is pointed at; the unit in it is the vocabulary's own text."""
-    metric = course.row.metric
+    metric, formats = course.row.metric, course.formats
     lines = [
-        html.escape(named(course.calendar, moment.period)),
+        html.escape(named(course.formats, moment.period)),
         f"<b>{html.escape(formats.with_unit(metric, moment.value))}</b>"
         f" {formats.margin(metric, moment.margin)}".rstrip(),
-        f"n {moment.n:,}",
+        f"n {formats.count(moment.n)}",
     ]
     if moment.target is not None:
         lines.append(f"target {formats.target(metric, moment.target)}")
@@ -171,7 +184,9 @@ def _breaks(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> 
             y=1,
             yanchor="top",
             yshift=-_LABEL_GAP * depth,
-            text="<br>".join([f"<b>changed</b> {day_words(one.day)}", *map(html.escape, words)]),
+            text="<br>".join(
+                [f"<b>changed</b> {course.formats.day(one.day)}", *map(html.escape, words)]
+            ),
             align="right" if late else "left",
             hovertext=html.escape(one.what),
             showarrow=False,
@@ -225,8 +240,8 @@ def _agreed(course: OverTime, moment: Moment) -> str:
     metric: Metric = course.row.metric
     agreed = metric.target.at(moment.period.end - DAY) if metric.target else None
     if agreed is None or agreed.per in (None, course.grain):
-        return f"target {formats.target(metric, moment.target)}"
-    return f"{formats.target(metric, agreed.value)} per {agreed.per}"
+        return f"target {course.formats.target(metric, moment.target)}"
+    return f"{course.formats.target(metric, agreed.value)} per {agreed.per}"
 
 
 def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
@@ -251,13 +266,13 @@ def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]
 
 
 def _at_the_edge(course: OverTime) -> Iterator[tuple[float, str]]:
-    metric: Metric = course.row.metric
+    metric, formats = course.row.metric, course.formats
     limits = course.row.judged.limits
     if limits is not None and not course.row.own:
-        yield limits.upper, f"limit {exactly(metric, limits.upper)}"
-        yield limits.average, f"average {exactly(metric, limits.average)}"
+        yield limits.upper, f"limit {exactly(formats, metric, limits.upper)}"
+        yield limits.average, f"average {exactly(formats, metric, limits.average)}"
         if limits.lower >= 0 or lowest(course) < 0:
-            yield limits.lower, f"limit {exactly(metric, limits.lower)}"
+            yield limits.lower, f"limit {exactly(formats, metric, limits.lower)}"
     last = course.moments[-1]
     if last.target is not None:
         yield last.target, f"target {formats.target(metric, last.target)}"
@@ -313,7 +328,7 @@ def _axes(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> No
         tickcolor=colours["line"],
         range=_days(course),
         tickangle=0,
-        tickformat="%-d %b\n%Y" if course.grain == "day" else "%b\n%Y",
+        tickformat=_tick_format(course),
         hoverformat="%Y-%m-%d",
     )
     figure.update_yaxes(
@@ -325,6 +340,12 @@ def _axes(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> No
         gridcolor=colours["hairline"],
         zeroline=False,
     )
+
+
+def _tick_format(course: OverTime) -> str:
+    if course.grain != "day":
+        return "%b\n%Y"
+    return "%-d %b\n%Y" if course.formats.day_comes_first else "%b %-d\n%Y"
 
 
 def _days(course: OverTime) -> tuple[dt.datetime, dt.datetime]:

@@ -8,13 +8,14 @@ import re
 from kpi.answers import statement
 from kpi.editions import Edition
 from kpi.expression import FactValue
+from kpi.formats import Formats
 from kpi.periods import step
 from kpi.questions import Question
 from kpi.reach import AsOf, Latest, Reach, ToDate, Window
 from kpi.scorecard import changes, overlaps
 from kpi.vocabulary import Metric
 from pages.parts.frame import escaped, link
-from pages.parts.over_time import OverTime, day_words
+from pages.parts.over_time import OverTime
 from pages.parts.spans import length
 from pages.parts.vocabulary_list import instead
 
@@ -70,7 +71,7 @@ def _value_text(metric: Metric) -> str:
 
 
 def _in_words(edition: Edition, metric: Metric) -> dict[str, str]:
-    vocabulary = edition.vocabulary
+    vocabulary, formats = edition.vocabulary, edition.vocabulary.formats
     said = {}
     if isinstance(metric.value, FactValue):
         table = vocabulary.tables[metric.tables[0]]
@@ -88,7 +89,7 @@ def _in_words(edition: Edition, metric: Metric) -> dict[str, str]:
         )
         said["Made of"] = f"{inputs}; each is computed alone, the division comes last"
     said |= instead(vocabulary, metric)
-    said["Without rows"] = _empty(metric)
+    said["Without rows"] = _empty(formats, metric)
     words = [vocabulary.dimensions[word].label for word in metric.dimensions]
     said["By"] = escaped(", ".join(words)) or "no dimension that all its facts share"
     said["Good"] = "more is better" if metric.good == "up" else "less is better"
@@ -97,9 +98,11 @@ def _in_words(edition: Edition, metric: Metric) -> dict[str, str]:
     if overlaps(vocabulary, metric):
         said["Judged"] = "on each period's own rows, as neighbouring periods share most of theirs"
     for day, what in changes(vocabulary, metric):
-        said[f"Changed {day_words(day)}"] = escaped(what)
+        said[f"Changed {formats.day(day)}"] = escaped(what)
     if metric.min_sample:
-        said["Too few"] = f"below {metric.min_sample:,} rows it is shown, but not judged"
+        said["Too few"] = (
+            f"below {formats.count(metric.min_sample)} rows it is shown, but not judged"
+        )
     return said
 
 
@@ -120,10 +123,10 @@ def _reach(reach: Reach) -> str:
     return "in the period of"
 
 
-def _empty(metric: Metric) -> str:
+def _empty(formats: Formats, metric: Metric) -> str:
     """What a period without any row is worth."""
     if metric.empty is not None:
-        return f"a period counts as {metric.empty:,.10g}"
+        return f"a period counts as {formats.exact(metric.empty)}"
     value = metric.value
     if isinstance(value, FactValue) and len(value.aggregates) == 1:
         alone = value.formula.sql({"a0": "x"}).strip("()") == "x"

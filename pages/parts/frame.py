@@ -164,10 +164,10 @@ def choice(name: str, label: str, options: Mapping[str, str]) -> str:
 def about(edition: Edition, counted: str) -> None:
     """Line 2: what the page counts, as HTML, and which edition everybody reads."""
     calendar = edition.vocabulary.calendar
-    at = calendar.local_time(edition.published_at)
     place = calendar.timezone.rpartition("/")[2].replace("_", " ")
     tag = '<span class="tag">Sample data</span>' if edition.sample else ""
-    when = f"{at:%a} {at.day} {at:%b %Y, %H:%M} {escaped(place)}"
+    at = edition.vocabulary.formats.moment(edition.published_at)
+    when = f"{at} {escaped(place)}"
     sheet(
         "about",
         f'<div class="about"><p>{counted}</p>'

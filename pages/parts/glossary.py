@@ -62,7 +62,7 @@ def _tables(edition: Edition, found: list[Table], search: Search) -> str:
 
 def _table(edition: Edition, table: Table, search: Search) -> str:
     report = edition.tables.get(table.name)
-    rows = f"{report.rows:,}" if report and report.rows else "none yet"
+    rows = edition.vocabulary.formats.count(report.rows) if report and report.rows else "none yet"
     sources = ", ".join(link("sources", escaped(s)) for s in report.sources) if report else ""
     words = ", ".join(edition.vocabulary.dimensions[word].label for word in table.by)
     return (

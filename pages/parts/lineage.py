@@ -122,7 +122,11 @@ def _source(edition: Edition, name: str, now: dt.datetime) -> _Node:
 
 def _table(edition: Edition, name: str) -> _Node:
     report = edition.tables.get(name)
-    rows = f"{report.rows:,} rows" if report and report.rows else "no rows yet"
+    rows = (
+        f"{edition.vocabulary.formats.count(report.rows)} rows"
+        if report and report.rows
+        else "no rows yet"
+    )
     table = edition.vocabulary.tables[name]
     return _Node(f"t:{name}", f"<b>{escaped(name)}</b>", f"{rows}, each {escaped(table.row)}")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kpi import formats
+from kpi import formats as written
 from kpi.editions import Freshness
+from kpi.formats import NOTHING, Formats
 from kpi.judge import Status, Verdict
-from kpi.periods import Calendar
 from kpi.restated import Restated
 from kpi.scorecard import Row
 from kpi.vocabulary import Metric
@@ -51,12 +51,12 @@ def status_word(status: Status) -> str:
     return f'<span class="word {CLASSES[status]}">{WORDS[status]}</span>'
 
 
-def row_status(row: Row) -> str:
+def row_status(row: Row, formats: Formats) -> str:
     """The word of a row's status; with how few there are where they are too few."""
     if row.status is not Status.TOO_FEW:
         return status_word(row.status)
-    few = f'<span class="muted">{row.n:,} of {row.metric.min_sample:,}</span>'
-    return f"{status_word(row.status)} {few}"
+    few = f"{formats.count(row.n)} of {formats.count(row.metric.min_sample)}"
+    return f'{status_word(row.status)} <span class="muted">{few}</span>'
 
 
 def late(freshness: Freshness) -> str:
@@ -71,7 +71,7 @@ def late(freshness: Freshness) -> str:
 
 def late_words(freshness: Freshness) -> str:
     """'4 d late', 'failing, 4 d old'; empty where nothing is late."""
-    age = formats.age(freshness.age) if freshness.age is not None else ""
+    age = written.age(freshness.age) if freshness.age is not None else ""
     if freshness.word == "late":
         return f"{age} late"
     if freshness.word == "failing":
@@ -90,14 +90,14 @@ def age(freshness: Freshness | None) -> str:
         return '<span class="muted">no source</span>'
     if freshness.word in ("late", "failing"):
         return late(freshness)
-    shown = formats.age(freshness.age) if freshness.age is not None else freshness.word
+    shown = written.age(freshness.age) if freshness.age is not None else freshness.word
     return f'<span class="muted">{shown}</span>'
 
 
-def change_arrow(row: Row) -> str:
+def change_arrow(row: Row, formats: Formats) -> str:
     """The arrow and the amount of a row's change; the arrow is only direction."""
     if row.change is None:
-        return f'<span class="muted">{formats.NOTHING}</span>'
+        return f'<span class="muted">{NOTHING}</span>'
     amount = formats.value(row.metric, abs(row.change.amount))
     if row.change.verdict is Verdict.SAME:
         return f'<span class="muted">{amount}</span>'
@@ -145,22 +145,22 @@ def short_signal(row: Row) -> str:
     return row.signal.words(row.period.grain).partition(",")[0] if row.signal else ""
 
 
-def restated(row: Row, calendar: Calendar) -> str:
+def restated(row: Row, formats: Formats) -> str:
     """A small r where the row's number was another one in an earlier edition; empty elsewhere."""
     if row.restated is None:
         return ""
-    said = escaped(_restated_words(row.metric, row.restated, calendar))
+    said = escaped(_restated_words(row.metric, row.restated, formats))
     return (
         f'<i class="restated" title="{said}"><span aria-hidden="true">r</span>'
         f'<span class="sr">restated: {said}</span></i>'
     )
 
 
-def _restated_words(metric: Metric, what: Restated, calendar: Calendar) -> str:
+def _restated_words(metric: Metric, what: Restated, formats: Formats) -> str:
     """'8.0 → 9.0, 10 Mar 2026 (edition 2): the data changed'."""
-    day = calendar.local_day(what.at)
+    day = formats.day(formats.calendar.local_day(what.at))
     old, new = formats.value(metric, what.old), formats.value(metric, what.new)
-    when = f"{day.day} {day:%b %Y} (edition {what.edition})"
+    when = f"{day} (edition {what.edition})"
     return f"{old} → {new}, {when}: the {what.cause} changed"
 
 

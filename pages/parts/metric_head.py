@@ -6,17 +6,15 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kpi import formats
 from kpi.editions import Edition, freshness
+from kpi.formats import NOTHING, Formats, age
 from kpi.judge import ENOUGH, Status, Verdict
-from kpi.periods import days_label, label
 from kpi.scorecard import last_period, sources_of
 from kpi.vocabulary import Metric
 from pages.parts import marks
 from pages.parts.frame import escaped, link
 from pages.parts.over_time import (
     OverTime,
-    day_words,
     exactly,
     in_sentence,
     lowest,
@@ -78,33 +76,29 @@ def _sources(edition: Edition, metric: Metric, now: dt.datetime) -> str:
     for report in sources_of(edition, metric):
         fresh = freshness(report, now)
         told = fresh.age if fresh.word == "fresh" else None
-        age = f", {formats.age(told)} old" if told is not None else ""
+        old = f", {age(told)} old" if told is not None else ""
         late = marks.late(fresh)
-        word = late or f"<b>{fresh.word}</b>{age}"
+        word = late or f"<b>{fresh.word}</b>{old}"
         name = link("sources", escaped(report.source))
         said.append(f'<span class="nowrap">{name} {word}</span>')
     return "".join(f" · {one}" for one in said) or " · no source fills it yet"
 
 
 def _number(edition: Edition, course: OverTime) -> _Cell:
-    row = course.row
+    row, formats = course.row, course.formats
     shown = course.shown
     if shown is None or row.value is None:
-        asked = named(course.calendar, last_period(edition, course.grain))
-        return _Cell(escaped(asked), formats.NOTHING, escaped(marks.signal_words(row)))
-    said = [*filter(None, (_change(course), _year_before(course))), f"n {row.n:,}"]
+        asked = named(formats, last_period(edition, course.grain))
+        return _Cell(escaped(asked), NOTHING, escaped(marks.signal_words(row)))
+    said = [*filter(None, (_change(course), _year_before(course))), f"n {formats.count(row.n)}"]
     asked_period = last_period(edition, course.grain)
     if row.period != asked_period:
-        missing = in_sentence(label(course.calendar, asked_period))
+        missing = in_sentence(formats.period(asked_period))
         said.insert(0, f'<span class="word near">{escaped(missing)} is not complete yet</span>')
     return _Cell(
-        escaped(named(course.calendar, row.period)),
-        _with_unit(
-            row.metric,
-            formats.value(row.metric, row.value),
-            formats.margin(row.metric, row.margin),
-        )
-        + marks.restated(row, course.calendar),
+        escaped(named(formats, row.period)),
+        _with_unit(*formats.figure(row.metric, row.value), formats.margin(row.metric, row.margin))
+        + marks.restated(row, formats),
         _together(said),
     )
 
@@ -114,21 +108,21 @@ def _year_before(course: OverTime) -> str:
     found = course.year_before
     if found is None:
         return ""
-    against = escaped(days_label(found.against))
+    against = escaped(course.formats.days(found.against))
     before = f'<span title="{against}">the year before</span>'
     if found.change.verdict is Verdict.SAME:
         return f"the same as {before}"
-    amount = formats.value(course.row.metric, abs(found.change.amount))
+    amount = course.formats.value(course.row.metric, abs(found.change.amount))
     return (
         f"{marks.arrow(found.change.amount)} <b>{amount}</b> {found.change.verdict} than {before}"
     )
 
 
 def _change(course: OverTime) -> str:
-    row, before = course.row, course.before
+    row, before, formats = course.row, course.before, course.formats
     if row.change is None or before is None:
         return "nothing before it to compare with"
-    against = escaped(in_sentence(label(course.calendar, before.period)))
+    against = escaped(in_sentence(formats.period(before.period)))
     if row.change.verdict is Verdict.SAME:
         return f"the same as {against}"
     return (
@@ -139,17 +133,17 @@ def _change(course: OverTime) -> str:
 
 
 def _target(course: OverTime) -> _Cell:
-    row = course.row
+    row, formats = course.row, course.formats
     metric = row.metric
-    big = formats.NOTHING
+    big = NOTHING
     if row.target is not None:
-        big = _with_unit(metric, formats.target(metric, row.target))
-    said = [f"{marks.status_mark(row.status)} {marks.row_status(row)}"]
+        big = _with_unit(*formats.target_figure(metric, row.target))
+    said = [f"{marks.status_mark(row.status)} {marks.row_status(row, formats)}"]
     if row.target is not None and metric.tolerance:
-        said.append(f"near within {escaped(_plain(metric.tolerance, metric))}")
+        said.append(f"near within {escaped(_plain(formats, metric.tolerance, metric))}")
     step = metric.target.at(row.period.start) if metric.target else None
     if step is not None and step.per not in (None, row.period.grain):
-        said.append(f"from {step.value:,.10g} per {step.per}")
+        said.append(f"from {formats.exact(step.value)} per {step.per}")
     if row.status is Status.NO_TARGET and metric.target is None:
         said = [f"{said[0]} is agreed"]
     return _Cell("Target", big, _together(said))
@@ -159,18 +153,21 @@ def _range(course: OverTime) -> _Cell:
     row = course.row
     limits = row.judged.limits
     title = f"Routine range, of each {course.grain}'s own rows" if row.own else "Routine range"
-    since = f" since {day_words(course.since)}" if course.since else ""
+    since = f" since {course.formats.day(course.since)}" if course.since else ""
     if limits is None:
         start = row.judged.stretches[-1].start
         known = sum(point.value is not None for point in (row.own or row.points)[start:])
         said = f"too early: {known} of {ENOUGH} {course.grain}s {_known(course)}{since}"
-        return _Cell(title, formats.NOTHING, said)
+        return _Cell(title, NOTHING, said)
     return _Cell(
         title,
-        _with_unit(row.metric, routine(row.metric, limits, lowest(course))),
+        _with_unit(
+            routine(course.formats, row.metric, limits, lowest(course)),
+            _behind(course.formats.unit(row.metric)),
+        ),
         _together(
             [
-                f"average <b>{exactly(row.metric, limits.average)}</b>",
+                f"average <b>{exactly(course.formats, row.metric, limits.average)}</b>",
                 f"from {limits.points} {course.grain}s{since}",
             ]
         ),
@@ -180,7 +177,11 @@ def _range(course: OverTime) -> _Cell:
 def _known(course: OverTime) -> str:
     """What a period must have to be judged."""
     few = course.row.metric.min_sample
-    return f"with {few:,} rows of their own" if course.row.own and few > 1 else "known"
+    return (
+        f"with {course.formats.count(few)} rows of their own"
+        if course.row.own and few > 1
+        else "known"
+    )
 
 
 def _signal(course: OverTime) -> _Cell:
@@ -194,9 +195,15 @@ def _signal(course: OverTime) -> _Cell:
     return _Cell("Signal", "Not judged", f"from {ENOUGH} complete {course.grain}s on")
 
 
-def _with_unit(metric: Metric, shown: str, margin: str = "") -> str:
-    behind = f"{margin} {formats.unit(metric)}".strip()
-    return f'{shown} <span class="unit">{escaped(behind)}</span>' if behind else shown
+def _with_unit(shown: str, unit: str, margin: str = "") -> str:
+    """A number with the unit behind it, which begins with a space where one is left."""
+    behind = f" {margin}{unit}" if margin else unit
+    gap = " " if behind.startswith(" ") else ""
+    return f'{shown}{gap}<span class="unit">{escaped(behind.strip())}</span>' if behind else shown
+
+
+def _behind(unit: str) -> str:
+    return f" {unit}" if unit else ""
 
 
 def _together(said: Sequence[str]) -> str:
@@ -204,7 +211,7 @@ def _together(said: Sequence[str]) -> str:
     return " · ".join(f'<span class="kept">{one}</span>' for one in said)
 
 
-def _plain(amount: float, metric: Metric) -> str:
+def _plain(formats: Formats, amount: float, metric: Metric) -> str:
     points = "point" if amount == 1 else "points"
     unit = points if metric.unit in ("%", "points") else formats.unit(metric)
-    return f"{amount:,.10g} {unit}".strip()
+    return f"{formats.exact(amount)} {unit}".strip()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import streamlit as st
 
-from kpi import formats
 from kpi.answers import ask
 from kpi.csv_export import csv_text
 from kpi.editions import Edition
@@ -26,7 +25,6 @@ from kpi.rows import (
 from kpi.vocabulary import Metric
 from pages.parts import frame, row_table
 from pages.parts.addresses import key_id, key_name
-from pages.parts.counts import several
 from pages.parts.over_time import Moment, OverTime
 from pages.parts.pickers import pick, turn_pages
 from pages.parts.which_period import which_period
@@ -79,8 +77,9 @@ def _question(edition: Edition, metric: Metric, moment: Moment) -> tuple[RowsQue
     filtered = replace(plain, where=tuple(where))
     counted = count_rows(edition, filtered)
     if len(counted) > 1:
-        labels = {_EVERY: f"All ({counted[None]:,})"}
-        labels |= {name: f"{name} ({count:,})" for name, count in counted.items() if name}
+        count = edition.vocabulary.formats.count
+        labels = {_EVERY: f"All ({count(counted[None])})"}
+        labels |= {name: f"{name} ({count(there)})" for name, there in counted.items() if name}
         part = pick(_PART, "Part", labels, resets=(_PAGE,), width=220)
         return replace(filtered, part=part or None), words
     return filtered, words
@@ -96,7 +95,7 @@ def _rows(edition: Edition, metric: Metric, question: RowsQuestion, filters: str
         page = pages
         found = rows_behind(edition, question, page=page)
     with head:
-        value = formats.with_unit(metric, number.value)
+        value = edition.vocabulary.formats.with_unit(metric, number.value)
         head_line = row_table.heading(edition, metric, question, found.total, value, filters)
         frame.sheet("row_count", head_line)
         turn_pages(_PAGE, page, pages)
@@ -110,15 +109,17 @@ def _asked_page() -> int:
 
 
 def _download(edition: Edition, metric: Metric, question: RowsQuestion, total: int) -> None:
+    formats = edition.vocabulary.formats
     too_many = total > LARGEST_DOWNLOAD
     st.download_button(
-        f"Download {several(total, 'row')}, CSV",
+        f"Download {formats.several(total, 'row')}, CSV",
         data=_csv(edition, question),
         file_name=f"{metric.name}-{question.period.grain}-{question.period.start}.csv",
         mime="text/csv",
         on_click="ignore",
         disabled=too_many or not total,
-        help=f"More than {LARGEST_DOWNLOAD:,} rows: choose a shorter period or a filter."
+        help=f"More than {formats.count(LARGEST_DOWNLOAD)} rows: "
+        "choose a shorter period or a filter."
         if too_many
         else None,
     )

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kpi import formats
-from kpi.periods import Calendar, Period, label
+from kpi.formats import Formats
+from kpi.periods import Period
 from kpi.scorecard import Band, Row, Scorecard
 from pages.parts import marks, rows
 from pages.parts.sparkline import sparkline
 
 
-def one_list(card: Scorecard, calendar: Calendar, keep: rows.Keep) -> str:
+def one_list(card: Scorecard, formats: Formats, keep: rows.Keep) -> str:
     """All metrics in a table; rows that `keep` refuses are left out."""
-    periods = rows.shown_periods(card, calendar)
-    bodies = "".join(_body(band, periods, calendar, keep) for band in card.bands)
+    periods = rows.shown_periods(card, formats)
+    bodies = "".join(_body(band, periods, formats, keep) for band in card.bands)
     heads = (
         ("", "Status"),
         ("", "Metric"),
         ("", "Side"),
         ("", "Owners: business · IT"),
-        ("right", label(calendar, card.period)),
+        ("right", formats.period(card.period)),
         ("right", "Target"),
-        ("right", rows.before_head(card, calendar)),
+        ("right", rows.before_head(card, formats)),
         ("", rows.past_head(card)),
         ("", "Signal"),
         ("right", "Freshness"),
@@ -35,11 +35,11 @@ def one_list(card: Scorecard, calendar: Calendar, keep: rows.Keep) -> str:
     )
 
 
-def _body(band: Band, periods: Sequence[Period], calendar: Calendar, keep: rows.Keep) -> str:
+def _body(band: Band, periods: Sequence[Period], formats: Formats, keep: rows.Keep) -> str:
     kept = [row for row in band.rows if keep(row)]
     if not kept:
         return ""
-    lines = "".join(_line(row, periods, calendar) for row in kept)
+    lines = "".join(_line(row, periods, formats) for row in kept)
     gaps = "".join(
         f'<tr class="missing"><td></td><td colspan="9">{rows.gap(side)}</td></tr>'
         for side, there in (("it", band.it), ("business", band.business))
@@ -51,20 +51,20 @@ def _body(band: Band, periods: Sequence[Period], calendar: Calendar, keep: rows.
     )
 
 
-def _line(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+def _line(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     side = rows.SIDES[row.metric.side]
-    value = rows.earlier(row, periods[-1], calendar) + rows.number(row, calendar)
+    value = rows.earlier(row, periods[-1], formats) + rows.number(row, formats)
     tag = "tag joint" if row.metric.side == "joint" else "tag"
     return (
         f'<tr><td class="nowrap"><span class="with">{marks.status_mark(row.status)}'
-        f"{marks.row_status(row)}</span></td>"
+        f"{marks.row_status(row, formats)}</span></td>"
         f'<th scope="row">{rows.name(row)}</th><td><span class="{tag}">{side}</span></td>'
         f'<td class="muted small cut">{rows.owners(row)}</td>'
         f'<td class="right nowrap">{value}</td>'
         f'<td class="right nowrap muted">{formats.target(row.metric, row.target)}</td>'
-        f'<td class="right nowrap"><span class="with">{marks.change_arrow(row)}'
+        f'<td class="right nowrap"><span class="with">{marks.change_arrow(row, formats)}'
         f'<span class="sub verdict">{marks.change_word(row)}</span></span></td>'
-        f'<td class="past">{sparkline(row, periods, calendar)}</td>'
+        f'<td class="past">{sparkline(row, periods, formats)}</td>'
         f'<td class="nowrap small">{marks.signal(row)}</td>'
         f'<td class="right nowrap small">{marks.age(row.freshness)}</td></tr>'
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from kpi import formats
 from kpi.answers import ask
 from kpi.comparisons import Comparison, so_far, with_year_before
 from kpi.editions import Edition
+from kpi.formats import Formats, decimals
 from kpi.judge import Limits, Signal
-from kpi.periods import Calendar, Period, days_label, label, period_of, step
+from kpi.periods import Calendar, Period, period_of, step
 from kpi.questions import Question
 from kpi.scorecard import JUDGED, Row, breaks, changes, last_period, overlaps, row
 from kpi.vocabulary import Metric
@@ -47,11 +47,16 @@ class OverTime:
 
     row: Row
     grain: str
-    calendar: Calendar
+    formats: Formats
     moments: tuple[Moment, ...]
     breaks: tuple[Break, ...] = ()
     year_before: Comparison | None = None
     so_far: Comparison | None = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar of its periods."""
+        return self.formats.calendar
 
     @property
     def routine_ranges(self) -> tuple[tuple[Period, Period, Limits], ...]:
@@ -130,20 +135,20 @@ def _over_time(
     begun = [m.period for m in known if not m.complete and m.value is not None]
     compared = so_far(edition, metric, begun[0]) if begun else None
     told = _breaks(known, changes(edition.vocabulary, metric))
-    return OverTime(shown, grain, calendar, known, told, year_before, compared)
+    return OverTime(shown, grain, edition.vocabulary.formats, known, told, year_before, compared)
 
 
-def routine(metric: Metric, limits: Limits, lowest: float) -> str:
+def routine(formats: Formats, metric: Metric, limits: Limits, lowest: float) -> str:
     """The routine range in words: '7.0 to 12.8', or 'up to 9.1' where nothing below 0 occurs."""
-    upper = exactly(metric, limits.upper)
+    upper = exactly(formats, metric, limits.upper)
     if limits.lower < 0 <= lowest:
         return f"up to {upper}"
-    return f"{exactly(metric, limits.lower)} to {upper}"
+    return f"{exactly(formats, metric, limits.lower)} to {upper}"
 
 
-def exactly(metric: Metric, value: float) -> str:
+def exactly(formats: Formats, metric: Metric, value: float) -> str:
     """A limit or an average: small whole numbers get a decimal, or a 5 lies outside of 'to 5'."""
-    places = formats.decimals(metric)
+    places = decimals(metric)
     return formats.number(value, 1 if places == 0 and abs(value) < 100 else places)
 
 
@@ -152,10 +157,10 @@ def lowest(course: OverTime) -> float:
     return min((m.value for m in course.moments if m.value is not None), default=0.0)
 
 
-def named(calendar: Calendar, period: Period) -> str:
+def named(formats: Formats, period: Period) -> str:
     """A period with its days: 'Week 47, 16–22 Nov 2026'."""
-    name = label(calendar, period)
-    return f"{name}, {days_label(period)}" if period.grain in ("week", "quarter") else name
+    name = formats.period(period)
+    return f"{name}, {formats.days(period)}" if period.grain in ("week", "quarter") else name
 
 
 def in_sentence(name: str) -> str:
@@ -165,7 +170,7 @@ def in_sentence(name: str) -> str:
 
 def summary(course: OverTime) -> str:
     """What the chart shows, for those who do not see it."""
-    metric, calendar = course.row.metric, course.calendar
+    metric, formats = course.row.metric, course.formats
     known = [m for m in course.moments if m.complete and m.value is not None]
     if not known:
         return f"{metric.label}: no period with a known value."
@@ -173,34 +178,30 @@ def summary(course: OverTime) -> str:
     first, last = known[0], known[-1]
     parts = [
         f"{metric.label} by {course.grain}, {len(known)} known {course.grain}s from "
-        f"{days_label(first.period)} to {days_label(last.period)}, between "
+        f"{formats.days(first.period)} to {formats.days(last.period)}, between "
         f"{formats.value(metric, min(values))} and {formats.with_unit(metric, max(values))}. "
-        f"Latest: {formats.with_unit(metric, last.value)}, {label(calendar, last.period)}.",
+        f"Latest: {formats.with_unit(metric, last.value)}, {formats.period(last.period)}.",
         *_judgement(course),
     ]
     return " ".join(parts)
 
 
 def _judgement(course: OverTime) -> Iterator[str]:
-    shown = course.row
+    shown, formats = course.row, course.formats
     if shown.target is not None:
         yield f"Target {formats.target(shown.metric, shown.target)}: {shown.status}."
     if shown.judged.limits is not None:
         of = f" of each {course.grain}'s own rows" if shown.own else ""
-        yield f"Routine range{of} {routine(shown.metric, shown.judged.limits, lowest(course))}."
+        said = routine(formats, shown.metric, shown.judged.limits, lowest(course))
+        yield f"Routine range{of} {said}."
     for one in course.breaks:
-        yield f"Changed {day_words(one.day)}: {one.what}."
+        yield f"Changed {formats.day(one.day)}: {one.what}."
     signals = [
-        f"{label(course.calendar, m.period)} {m.signal.words(course.grain)}"
+        f"{formats.period(m.period)} {m.signal.words(course.grain)}"
         for m in course.moments
         if m.signal is not None
     ]
     yield f"Signals: {'; '.join(signals)}." if signals else "No signals."
-
-
-def day_words(day: dt.date) -> str:
-    """'1 Jun 2026'."""
-    return f"{day.day} {day:%b %Y}"
 
 
 def _breaks(moments: Sequence[Moment], changed: Sequence[tuple[dt.date, str]]) -> tuple[Break, ...]:

@@ -9,10 +9,9 @@ import streamlit as st
 
 from kpi.csv_export import csv_text
 from kpi.editions import Edition
-from kpi.periods import Calendar
+from kpi.formats import Formats
 from kpi.rejected import Drift, RejectedRow, Rejection
 from pages.parts import frame
-from pages.parts.counts import several
 from pages.parts.frame import escaped
 from pages.parts.spans import moment
 
@@ -22,7 +21,8 @@ _COLUMNS = ("file", "line", "table", "reason", "row")
 
 def show_rejections(edition: Edition, found: Sequence[Rejection], now: dt.datetime) -> None:
     """A table for every source that had rows rejected, each with its download."""
-    calendar = edition.vocabulary.calendar
+    formats = edition.vocabulary.formats
+    calendar = formats.calendar
     if not found:
         frame.sheet(
             "rejected",
@@ -33,20 +33,20 @@ def show_rejections(edition: Edition, found: Sequence[Rejection], now: dt.dateti
         with st.container(
             horizontal=True, vertical_alignment="bottom", key=f"rejected_{rejection.source}"
         ):
-            frame.sheet(f"rejected_head_{rejection.source}", _head(rejection, calendar, now))
+            frame.sheet(f"rejected_head_{rejection.source}", _head(rejection, formats, now))
             rows = [(r.origin, r.line, r.into, r.reason, r.text) for r in rejection.rows]
             st.download_button(
-                f"Download {several(len(rows), 'row')}, CSV",
+                f"Download {formats.several(len(rows), 'row')}, CSV",
                 csv_text(_COLUMNS, rows, calendar),
                 file_name=f"rejected-{rejection.source}-{calendar.local_day(rejection.at)}.csv",
                 mime="text/csv",
                 key=f"download_rejected_{rejection.source}",
                 on_click="ignore",
             )
-        frame.sheet(f"rejected_{rejection.source}", _table(rejection))
+        frame.sheet(f"rejected_{rejection.source}", _table(formats, rejection))
 
 
-def drift_list(found: Sequence[Drift], calendar: Calendar, now: dt.datetime) -> str:
+def drift_list(found: Sequence[Drift], formats: Formats, now: dt.datetime) -> str:
     """What came in another shape than before, the latest first."""
     head = '<h2 class="section after">Changed shape <span class="muted small">30 days</span></h2>'
     if not found:
@@ -55,7 +55,7 @@ def drift_list(found: Sequence[Drift], calendar: Calendar, now: dt.datetime) -> 
             "of the one before.</p>"
         )
     lines = "".join(
-        f'<tr><td class="nowrap muted">{moment(calendar, drift.at, now)}</td>'
+        f'<tr><td class="nowrap muted">{moment(formats, drift.at, now)}</td>'
         f"<td><b>{escaped(drift.source)}</b> into {escaped(drift.into)}</td>"
         f"<td>{escaped(drift.what)}</td></tr>"
         for drift in found
@@ -67,23 +67,27 @@ def drift_list(found: Sequence[Drift], calendar: Calendar, now: dt.datetime) -> 
     )
 
 
-def _head(rejection: Rejection, calendar: Calendar, now: dt.datetime) -> str:
-    kept = len(rejection.rows)
-    first = f", the first {kept:,} of them kept" if kept < rejection.rejected else ""
+def _head(rejection: Rejection, formats: Formats, now: dt.datetime) -> str:
+    count, kept = formats.count, len(rejection.rows)
+    first = f", the first {count(kept)} of them kept" if kept < rejection.rejected else ""
     rest = rejection.delivered - rejection.rejected
     return (
         f'<h2 class="rejected-head after">Rejected rows: '
         f'{escaped(rejection.source)} <span class="muted small">'
-        f"{rejection.rejected:,} of {rejection.delivered:,} rows on "
-        f"{moment(calendar, rejection.at, now)}{first} · the other {rest:,} are in · correct them "
-        "where they come from, and they are read again at the next run</span></h2>"
+        f"{count(rejection.rejected)} of {count(rejection.delivered)} rows on "
+        f"{moment(formats, rejection.at, now)}{first} · the other {count(rest)} are in · "
+        "correct them where they come from, and they are read again at the next run</span></h2>"
     )
 
 
-def _table(rejection: Rejection) -> str:
-    lines = "".join(map(_line, rejection.rows[:_SHOWN]))
+def _table(formats: Formats, rejection: Rejection) -> str:
+    lines = "".join(_line(formats, row) for row in rejection.rows[:_SHOWN])
     rest = len(rejection.rows) - _SHOWN
-    more = f'<p class="muted small">{rest:,} more are in the download.</p>' if rest > 0 else ""
+    more = (
+        f'<p class="muted small">{formats.count(rest)} more are in the download.</p>'
+        if rest > 0
+        else ""
+    )
     return (
         f'<div class="box" tabindex="0" role="region" aria-label="Rejected rows of '
         f'{escaped(rejection.source)}"><table class="rejected"><thead><tr>'
@@ -93,8 +97,8 @@ def _table(rejection: Rejection) -> str:
     )
 
 
-def _line(row: RejectedRow) -> str:
-    at = f", {row.line:,}" if row.line is not None else ""
+def _line(formats: Formats, row: RejectedRow) -> str:
+    at = f", {formats.count(row.line)}" if row.line is not None else ""
     return (
         f'<tr><td class="place">{escaped(row.origin)}{at}</td>'
         f'<td class="reason">{escaped(row.reason)}</td>'

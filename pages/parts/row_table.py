@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from kpi import formats
 from kpi.editions import Edition
-from kpi.periods import Calendar
+from kpi.formats import NOTHING, Formats, decimals
 from kpi.rows import Column, Rows, RowsQuestion
 from kpi.vocabulary import Metric
 from pages.parts.addresses import key_label
-from pages.parts.counts import several
 from pages.parts.frame import escaped
 from pages.parts.over_time import in_sentence, named
 
@@ -23,11 +21,12 @@ def heading(
 ) -> str:
     """How many rows there are, and behind which number of which period, under which filters."""
     table = edition.vocabulary.tables[metric.tables[0]]
-    when = in_sentence(named(edition.vocabulary.calendar, question.period))
+    formats = edition.vocabulary.formats
+    when = in_sentence(named(formats, question.period))
     narrowed = f", {filters}" if filters else ""
     part = f" where <b>{escaped(question.part)}</b>," if question.part else ""
     return (
-        f'<p><b class="strong">{several(total, "row")}</b>{part} behind '
+        f'<p><b class="strong">{formats.several(total, "row")}</b>{part} behind '
         f'<b class="strong">{escaped(value)}</b> '
         f'<span class="muted small">{escaped(metric.label)}, {escaped(when + narrowed)} · '
         f"each {escaped(table.row)}, from <b>{escaped(table.name)}</b></span></p>"
@@ -38,7 +37,7 @@ def table(edition: Edition, metric: Metric, found: Rows) -> str:
     """The rows; a column without any value is named below instead of drawn."""
     if not found.rows:
         return '<p class="muted">No row counts here. Choose another period or filter.</p>'
-    calendar = edition.vocabulary.calendar
+    formats = edition.vocabulary.formats
     shown = [
         index
         for index, column in enumerate(found.columns)
@@ -46,7 +45,7 @@ def table(edition: Edition, metric: Metric, found: Rows) -> str:
     ]
     heads = "".join(_head(edition, metric, found.columns[index]) for index in shown)
     lines = "".join(
-        "<tr>" + "".join(_cell(metric, found.columns[i], row[i], calendar) for i in shown) + "</tr>"
+        "<tr>" + "".join(_cell(formats, metric, found.columns[i], row[i]) for i in shown) + "</tr>"
         for row in found.rows
     )
     empty = [c.name for i, c in enumerate(found.columns) if i not in shown]
@@ -79,23 +78,22 @@ def _label(edition: Edition, metric: Metric, column: Column) -> str:
     return f"{name}, {place}"
 
 
-def _cell(metric: Metric, column: Column, value: Any, calendar: Calendar) -> str:
+def _cell(formats: Formats, metric: Metric, column: Column, value: Any) -> str:
     if column.role == "dimension" and not isinstance(value, dt.date):
         # As in the breakdown, where the missing value is a part like the others.
         shown, kind = key_label(value), ""
     elif value is None:
-        shown, kind = f'<span class="muted">{formats.NOTHING}</span>', ""
+        shown, kind = f'<span class="muted">{NOTHING}</span>', ""
     elif isinstance(value, dt.datetime):
-        at = calendar.local_time(value)
-        shown, kind = f"{at:%a} {at.day} {at:%b %Y, %H:%M}", "clock"
+        shown, kind = formats.moment(value), "clock"
     elif isinstance(value, dt.date):
-        shown, kind = f"{value:%a} {value.day} {value:%b %Y}", "clock"
+        shown, kind = formats.weekday(value), "clock"
     elif isinstance(value, bool):
         shown, kind = ("yes" if value else "no"), ""
     elif column.role == "counted":
-        shown, kind = formats.number(float(value), max(formats.decimals(metric), 1)), ""
+        shown, kind = formats.number(float(value), max(decimals(metric), 1)), ""
     elif column.is_number:
-        shown, kind = _number(value), ""
+        shown, kind = formats.exact(float(value)), ""
     else:
         shown, kind = escaped(value), "muted" if column.role == "source" else ""
         if len(str(value)) > _LONG:
@@ -103,11 +101,3 @@ def _cell(metric: Metric, column: Column, value: Any, calendar: Calendar) -> str
     right = "right" if column.is_number else ""
     classes = " ".join(filter(None, (kind, right)))
     return f'<td class="{classes}">{shown}</td>' if classes else f"<td>{shown}</td>"
-
-
-def _number(value: Any) -> str:
-    """A number with what decimals it has, at most six."""
-    if isinstance(value, int):
-        return formats.number(value, 0)
-    places = len(f"{value:.6f}".rstrip("0").partition(".")[2])
-    return formats.number(float(value), places)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kpi import formats
+from kpi.formats import Formats
 from kpi.judge import Status
-from kpi.periods import Calendar, Period, label, step
+from kpi.periods import Period, step
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
@@ -21,17 +21,17 @@ _JOINT_COLUMNS = ("Metric and owners", "Definition", *_COLUMNS[1:])
 Keep = Callable[[Row], bool]
 
 
-def side_by_side(card: Scorecard, calendar: Calendar, keep: Keep) -> str:
+def side_by_side(card: Scorecard, formats: Formats, keep: Keep) -> str:
     """All bands; rows that `keep` refuses are left out, and bands that have none left."""
-    periods = shown_periods(card, calendar)
-    bands = "".join(_band(band, periods, calendar, keep) for band in card.bands)
-    return f'<div class="bands">{_heads(card, calendar)}{bands}</div>'
+    periods = shown_periods(card, formats)
+    bands = "".join(_band(band, periods, formats, keep) for band in card.bands)
+    return f'<div class="bands">{_heads(card, formats)}{bands}</div>'
 
 
-def shown_periods(card: Scorecard, calendar: Calendar) -> tuple[Period, ...]:
+def shown_periods(card: Scorecard, formats: Formats) -> tuple[Period, ...]:
     """The periods that a row's past shows, up to and with the scorecard's own."""
     back = SHOWN[card.grain]
-    return tuple(step(calendar, card.period, count) for count in range(1 - back, 1))
+    return tuple(step(formats.calendar, card.period, count) for count in range(1 - back, 1))
 
 
 def past_head(card: Scorecard) -> str:
@@ -39,9 +39,9 @@ def past_head(card: Scorecard) -> str:
     return f"{SHOWN[card.grain]} {card.grain}s"
 
 
-def before_head(card: Scorecard, calendar: Calendar) -> str:
+def before_head(card: Scorecard, formats: Formats) -> str:
     """'vs week 46'."""
-    return f"vs {_before(card.period, calendar)}"
+    return f"vs {_before(card.period, formats)}"
 
 
 def outcome_head(band: Band) -> str:
@@ -73,21 +73,22 @@ def owners(row: Row) -> str:
     return f"{escaped(both.business)} · {escaped(both.it)}"
 
 
-def number(row: Row, calendar: Calendar) -> str:
+def number(row: Row, formats: Formats) -> str:
     """The value with its margin of error and its unit; with an r where it was restated."""
     metric = row.metric
-    unit = formats.unit(metric) if row.value is not None else ""
-    unit = f"{formats.margin(metric, row.margin)} {unit}".strip()
-    behind = f' <span class="unit">{escaped(unit, _UNIT)}</span>' if unit else ""
-    shown = f'<b class="number">{formats.value(metric, row.value)}</b>{behind}'
-    return shown + marks.restated(row, calendar)
+    shown, unit = formats.figure(metric, row.value)
+    margin = formats.margin(metric, row.margin)
+    behind = f" {margin}{unit}" if margin else unit
+    gap = " " if behind.startswith(" ") else ""
+    behind = f'{gap}<span class="unit">{escaped(behind.strip(), _UNIT)}</span>' if behind else ""
+    return f'<b class="number">{shown}</b>{behind}{marks.restated(row, formats)}'
 
 
-def earlier(row: Row, card_period: Period, calendar: Calendar) -> str:
+def earlier(row: Row, card_period: Period, formats: Formats) -> str:
     """Which period a number belongs to, where that is not the scorecard's."""
     if row.period == card_period or row.value is None:
         return ""
-    words = label(calendar, row.period).replace("Week", "week")
+    words = formats.period(row.period).replace("Week", "week")
     return f'<span class="earlier near nowrap">{words}</span> '
 
 
@@ -99,10 +100,10 @@ def gap(side: str) -> str:
     )
 
 
-def _before(period: Period, calendar: Calendar) -> str:
-    before = step(calendar, period, -1)
+def _before(period: Period, formats: Formats) -> str:
+    before = step(formats.calendar, period, -1)
     # A column is narrow, and which year the month before belongs to is plain.
-    words = f"{before.start:%b}" if period.grain == "month" else label(calendar, before)
+    words = formats.month(before.start) if period.grain == "month" else formats.period(before)
     return words.replace("Week", "week")
 
 
@@ -111,10 +112,10 @@ def _where(row: Row) -> dict[str, str]:
     return {"m": row.metric.name} | ({} if grain == "week" else {"period": grain})
 
 
-def _heads(card: Scorecard, calendar: Calendar) -> str:
+def _heads(card: Scorecard, formats: Formats) -> str:
     rest = (
         f'<span class="right">Latest · target</span>'
-        f'<span class="right">{escaped(before_head(card, calendar))}</span>'
+        f'<span class="right">{escaped(before_head(card, formats))}</span>'
         f"<span>{past_head(card)}</span>"
     )
     return (
@@ -124,15 +125,15 @@ def _heads(card: Scorecard, calendar: Calendar) -> str:
     )
 
 
-def _band(band: Band, periods: Sequence[Period], calendar: Calendar, keep: Keep) -> str:
+def _band(band: Band, periods: Sequence[Period], formats: Formats, keep: Keep) -> str:
     if not any(map(keep, band.rows)):
         return ""
-    joint = [_joint(row, periods, calendar) for row in band.joint if keep(row)]
+    joint = [_joint(row, periods, formats) for row in band.joint if keep(row)]
     both = ""
     if band.it or band.business:
         halves = []
         for side, rows in (("it", band.it), ("business", band.business)):
-            drawn = [_half(row, side, periods, calendar) for row in rows if keep(row)]
+            drawn = [_half(row, side, periods, formats) for row in rows if keep(row)]
             content = _table(band, side, drawn) if rows else gap(side)
             halves.append(f'<div class="side">{content}</div>')
         both = f'<div class="both">{"".join(halves)}</div>'
@@ -162,49 +163,49 @@ def _who(row: Row, side: str) -> str:
     )
 
 
-def _value(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+def _value(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     said = []
     if row.late is not None:
         said.append(f'<span class="late">{marks.late(row.late)}</span>')
     if row.target is not None:
         said.append(f'<span class="nowrap">{formats.target(row.metric, row.target)}</span>')
-    said.append(f'<span class="nowrap">{marks.row_status(row)}</span>')
+    said.append(f'<span class="nowrap">{marks.row_status(row, formats)}</span>')
     return (
         f'<div role="cell" class="value"><div>'
-        f"{earlier(row, periods[-1], calendar)}{number(row, calendar)}</div>"
+        f"{earlier(row, periods[-1], formats)}{number(row, formats)}</div>"
         f'<div class="sub said">{"<i> · </i>".join(said)}</div></div>'
     )
 
 
-def _change(row: Row, calendar: Calendar) -> str:
-    against = f"against {_before(row.period, calendar)}"
+def _change(row: Row, formats: Formats) -> str:
+    against = f"against {_before(row.period, formats)}"
     return (
-        f'<div role="cell" class="change" title="{against}">{marks.change_arrow(row)}'
+        f'<div role="cell" class="change" title="{against}">{marks.change_arrow(row, formats)}'
         f'<div class="sub">{marks.change_word(row)}</div></div>'
     )
 
 
-def _half(row: Row, side: str, periods: Sequence[Period], calendar: Calendar) -> str:
+def _half(row: Row, side: str, periods: Sequence[Period], formats: Formats) -> str:
     return (
-        f'<div role="row" class="half row">{_who(row, side)}{_value(row, periods, calendar)}'
-        f"{_change(row, calendar)}{_past(row, periods, calendar)}</div>"
+        f'<div role="row" class="half row">{_who(row, side)}{_value(row, periods, formats)}'
+        f"{_change(row, formats)}{_past(row, periods, formats)}</div>"
     )
 
 
-def _joint(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+def _joint(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     meaning = escaped(row.metric.definition)
     tag = '<span class="tag joint">Joint</span>'
     return (
         f'<div role="row" class="across row">{_who(row, "joint")}'
         f'<div role="cell" class="meaning sub" title="{meaning}">{tag}'
         f'<span class="text">{meaning}</span></div>'
-        f"{_value(row, periods, calendar)}{_change(row, calendar)}"
-        f"{_past(row, periods, calendar)}</div>"
+        f"{_value(row, periods, formats)}{_change(row, formats)}"
+        f"{_past(row, periods, formats)}</div>"
     )
 
 
-def _past(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+def _past(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     return (
-        f'<div role="cell" class="past">{sparkline(row, periods, calendar)}'
+        f'<div role="cell" class="past">{sparkline(row, periods, formats)}'
         f'<div class="sub cut">{marks.signal(row)}</div></div>'
     )

@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
-from kpi import formats
 from kpi.editions import Edition, Freshness, SourceReport, freshness
-from kpi.periods import Calendar
+from kpi.formats import NOTHING, Formats, age
 from kpi.vocabulary import Metric
 from pages.parts import marks
-from pages.parts.counts import several
 from pages.parts.frame import escaped, link
 from pages.parts.spans import every, moment
 
@@ -37,7 +35,9 @@ def by_need(reports: Sequence[SourceReport], now: dt.datetime) -> tuple[SourceRe
     return tuple(sorted(reports, key=need))
 
 
-def counted(reports: Sequence[SourceReport], now: dt.datetime, rejected: int) -> str:
+def counted(
+    formats: Formats, reports: Sequence[SourceReport], now: dt.datetime, rejected: int
+) -> str:
     """How many sources stand how, and how many rows were rejected; whatever is filtered."""
     words = [freshness(report, now).word for report in reports]
     said = [f"<b>{words.count('fresh')} of {len(words)} fresh</b>"]
@@ -47,7 +47,7 @@ def counted(reports: Sequence[SourceReport], now: dt.datetime, rejected: int) ->
         said.append(f'<span class="near">{words.count("late")} late</span>')
     if words.count("no rows yet"):
         said.append(f"{words.count('no rows yet')} without rows yet")
-    rows = several(rejected, "row") if rejected else "no row"
+    rows = formats.several(rejected, "row") if rejected else "no row"
     said.append(f"{rows} rejected in 7 days")
     return " · ".join(said)
 
@@ -74,24 +74,24 @@ def source_list(edition: Edition, reports: Sequence[SourceReport], now: dt.datet
 
 def _row(edition: Edition, report: SourceReport, now: dt.datetime) -> str:
     fresh = freshness(report, now)
-    calendar = edition.vocabulary.calendar
+    formats = edition.vocabulary.formats
     into = f"into {escaped(', '.join(report.into))}" if report.into else "into no table yet"
     cells = (
         f'<div class="is">{_word(fresh)}</div>',
         f'<div class="called"><div class="fact"><b class="strong">{escaped(report.source)}</b> '
         f'<span class="muted">{escaped(report.system)}</span></div>'
         f'<div class="sub">{into}</div></div>',
-        _last_run(report, calendar, now),
-        _brought(report),
+        _last_run(report, formats, now),
+        _brought(report, formats),
         f'<div class="against">{_gauge(report, fresh)}</div>',
         _age(report, fresh),
         f'<div class="refused right"><span class="only label">rejected in 7 days </span>'
-        f"{_rejected(report)}</div>",
+        f"{_rejected(report, formats)}</div>",
         f'<div class="then right"><span class="only label">next run </span>'
-        f"{_next(report, calendar, now)}</div>",
+        f"{_next(report, formats, now)}</div>",
         f'<div class="uses">{_uses(edition, report)}</div>',
     )
-    advice = _advice(report, fresh, calendar, now)
+    advice = _advice(report, fresh, formats, now)
     calm = " calm" if fresh.word == "fresh" and not report.rejected_7d else ""
     return f'<div role="listitem"><div class="source{calm}">{"".join(cells)}</div>{advice}</div>'
 
@@ -110,23 +110,23 @@ def _word(fresh: Freshness) -> str:
     return f'{drawn}<span class="word {kind}">{fresh.word.capitalize()}</span>'
 
 
-def _last_run(report: SourceReport, calendar: Calendar, now: dt.datetime) -> str:
+def _last_run(report: SourceReport, formats: Formats, now: dt.datetime) -> str:
     if report.last_run_at is None:
         return '<div class="ran muted">never</div>'
-    at = moment(calendar, report.last_run_at, now)
+    at = moment(formats, report.last_run_at, now)
     return (
         f'<div class="ran"><div class="fact nowrap">{at}</div>'
         f'<div class="sub">{report.last_outcome or "running"}</div></div>'
     )
 
 
-def _brought(report: SourceReport) -> str:
-    parts = [f"{report.new_rows:,} new"] if report.new_rows else []
-    parts += [f"{report.changed_rows:,} changed"] if report.changed_rows else []
-    top = ", ".join(parts) or ("nothing new" if report.last_run_at else formats.NOTHING)
+def _brought(report: SourceReport, formats: Formats) -> str:
+    parts = [f"{formats.count(report.new_rows)} new"] if report.new_rows else []
+    parts += [f"{formats.count(report.changed_rows)} changed"] if report.changed_rows else []
+    top = ", ".join(parts) or ("nothing new" if report.last_run_at else NOTHING)
     return (
         f'<div class="brought right"><div class="fact">{top}</div>'
-        f'<div class="sub">{report.rows_total:,} in all</div></div>'
+        f'<div class="sub">{formats.count(report.rows_total)} in all</div></div>'
     )
 
 
@@ -135,7 +135,7 @@ def _gauge(report: SourceReport, fresh: Freshness) -> str:
         return ""
     width = min(100.0, _MARK * fresh.age / (_LATE_AFTER * report.every))
     kind = fresh.word.partition(" ")[0]
-    said = f"{formats.age(fresh.age)} old, late at {formats.age(_LATE_AFTER * report.every)}"
+    said = f"{age(fresh.age)} old, late at {age(_LATE_AFTER * report.every)}"
     return (
         f'<span class="gauge is-{kind}" role="img" aria-label="{said}">'
         f'<i style="width:{width:.1f}%"></i><b style="left:{_MARK}%"></b></span>'
@@ -144,28 +144,28 @@ def _gauge(report: SourceReport, fresh: Freshness) -> str:
 
 def _age(report: SourceReport, fresh: Freshness) -> str:
     kind = {"late": "near word", "failing": "off word"}.get(fresh.word, "")
-    age = formats.age(fresh.age) if fresh.age is not None else formats.NOTHING
+    old = age(fresh.age) if fresh.age is not None else NOTHING
     return (
-        f'<div class="old"><div class="fact {kind}">{age}</div>'
+        f'<div class="old"><div class="fact {kind}">{old}</div>'
         f'<div class="sub">{every(report.every)}</div></div>'
     )
 
 
-def _rejected(report: SourceReport) -> str:
+def _rejected(report: SourceReport, formats: Formats) -> str:
     if not report.rejected_7d:
         return '<span class="muted">0</span>'
-    return f'<b class="strong near">{report.rejected_7d:,}</b>'
+    return f'<b class="strong near">{formats.count(report.rejected_7d)}</b>'
 
 
-def _next(report: SourceReport, calendar: Calendar, now: dt.datetime) -> str:
+def _next(report: SourceReport, formats: Formats, now: dt.datetime) -> str:
     """When `kpi refresh --due` reads it again: `every` after its last good start."""
     if report.every is None:
         return '<span class="muted">by hand</span>'
     if report.last_good_at is None or report.last_good_at + report.every <= now:
         return "due"
-    due = calendar.local_time(report.last_good_at + report.every)
-    today = calendar.local_time(now).date()
-    return f"{due:%H:%M}" if due.date() == today else f"{due:%a %H:%M}"
+    due = report.last_good_at + report.every
+    on, today = (formats.calendar.local_day(moment) for moment in (due, now))
+    return formats.clock(due) if on == today else formats.weekday_clock(due)
 
 
 def _uses(edition: Edition, report: SourceReport) -> str:
@@ -182,8 +182,8 @@ def depending(edition: Edition, report: SourceReport) -> tuple[Metric, ...]:
     return tuple(m for m in edition.vocabulary.shown if set(m.tables) & set(report.into))
 
 
-def _advice(report: SourceReport, fresh: Freshness, calendar: Calendar, now: dt.datetime) -> str:
-    said = " ".join(_advised(report, fresh, calendar, now))
+def _advice(report: SourceReport, fresh: Freshness, formats: Formats, now: dt.datetime) -> str:
+    said = " ".join(_advised(report, fresh, formats, now))
     if not said:
         return ""
     kind = "off" if fresh.word == "failing" else "near"
@@ -191,7 +191,7 @@ def _advice(report: SourceReport, fresh: Freshness, calendar: Calendar, now: dt.
 
 
 def _advised(
-    report: SourceReport, fresh: Freshness, calendar: Calendar, now: dt.datetime
+    report: SourceReport, fresh: Freshness, formats: Formats, now: dt.datetime
 ) -> Iterator[str]:
     """What happened, since when, and the one thing to do."""
     if fresh.word == "failing":
@@ -199,19 +199,19 @@ def _advised(
         what = (report.error or "The last run failed.").partition("\n")[0]
         yield f'<b class="strong off">{escaped(what)}</b>'
         if report.failing_since is not None and report.failing_since != report.last_run_at:
-            yield f"Failing since {moment(calendar, report.failing_since, now)}."
+            yield f"Failing since {moment(formats, report.failing_since, now)}."
         yield escaped(report.advice or "")
         told = report.as_of or report.last_good_at
         if report.rows_total and told is not None:
-            at = moment(calendar, told, now)
+            at = moment(formats, told, now)
             yield f"Until then its rows of {at} stay, and its metrics say how old they are."
         else:
             yield "Until then it has brought nothing, and its metrics are unknown."
     elif fresh.word == "late" and report.last_good_at is not None:
         told = report.as_of or report.last_good_at
-        yield f'<b class="strong near">Nothing new since {moment(calendar, told, now)}.</b>'
+        yield f'<b class="strong near">Nothing new since {moment(formats, told, now)}.</b>'
         if report.every is not None and now - report.last_good_at > _LATE_AFTER * report.every:
-            at = moment(calendar, report.last_good_at, now)
+            at = moment(formats, report.last_good_at, now)
             yield f"No refresh has read it since {at}. Run <code>python -m kpi refresh --due</code>"
             yield "on a schedule; until then its metrics say how old they are."
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from kpi.periods import Calendar
+from kpi.formats import Formats
 
 _UNITS = (("week", 7 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -24,8 +24,7 @@ def length(span: dt.timedelta) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
-def moment(calendar: Calendar, at: dt.datetime, now: dt.datetime) -> str:
+def moment(formats: Formats, at: dt.datetime, now: dt.datetime) -> str:
     """A naive UTC moment on clocks here: 'Sun 22 Nov, 06:02', with its year if it is another."""
-    local = calendar.local_time(at)
-    year = "" if local.year == calendar.local_time(now).year else f" {local.year}"
-    return f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M}"
+    local, here = (formats.calendar.local_time(each) for each in (at, now))
+    return formats.moment(at, year=local.year != here.year)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kpi import formats
+from kpi.formats import Formats
 from kpi.judge import Limits
-from kpi.periods import Calendar, Period
+from kpi.periods import Period
 from kpi.scorecard import Row
 from pages.parts import marks
 from pages.parts.frame import escaped
@@ -31,7 +31,7 @@ class _Scale:
         return round(_HEIGHT - _EDGE - share * (_HEIGHT - 2 * _EDGE), 1)
 
 
-def sparkline(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
+def sparkline(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     """A row over these periods, the oldest first; a period without a number is a gap."""
     places = {period: slot for slot, period in enumerate(periods)}
     known = [
@@ -46,7 +46,7 @@ def sparkline(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
         )
     # Nothing is drawn before the first number: a range or a target there would judge nothing.
     first = known[0][0]
-    targets = [(slot, goal) for slot, goal in _targets(row, periods, calendar) if slot >= first]
+    targets = [(slot, goal) for slot, goal in _targets(row, periods, formats) if slot >= first]
     ranges = _ranges(row, places, first)
     reach = [value for _, value, _ in known] + [value for _, value in targets]
     for _, _, limits in ranges:
@@ -71,12 +71,12 @@ def sparkline(row: Row, periods: Sequence[Period], calendar: Calendar) -> str:
     last = "last signal" if signal else "last"
     parts.append(f'<path class="{last}" d="{_dots([(slot, value)], scale)}"/>')
     return (
-        f'<svg class="spark" role="img" aria-label="{escaped(sentence(row, known))}" '
+        f'<svg class="spark" role="img" aria-label="{escaped(sentence(row, known, formats))}" '
         f'viewBox="0 0 176 24" preserveAspectRatio="none">{"".join(parts)}</svg>'
     )
 
 
-def sentence(row: Row, known: Sequence[tuple[int, float, object]]) -> str:
+def sentence(row: Row, known: Sequence[tuple[int, float, object]], formats: Formats) -> str:
     """What the drawing shows, for those who do not see it."""
     metric = row.metric
     grain = row.period.grain
@@ -114,11 +114,11 @@ def _ranges(
     return found
 
 
-def _targets(row: Row, periods: Sequence[Period], calendar: Calendar) -> list[tuple[int, float]]:
+def _targets(row: Row, periods: Sequence[Period], formats: Formats) -> list[tuple[int, float]]:
     targets = row.metric.target
     if targets is None:
         return []
-    found = ((slot, targets.value(calendar, period)) for slot, period in enumerate(periods))
+    found = ((slot, targets.value(formats.calendar, period)) for slot, period in enumerate(periods))
     return [(slot, value) for slot, value in found if value is not None]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from kpi import formats
+from kpi.formats import Formats
 from kpi.judge import ENOUGH, Status, Verdict
-from kpi.periods import Calendar, days_label, label
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
@@ -12,11 +11,11 @@ from pages.parts.frame import escaped, link
 _OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
 
 
-def counted(card: Scorecard, calendar: Calendar) -> str:
+def counted(card: Scorecard, formats: Formats) -> str:
     """The period and how many metrics stand how; counted over all rows, whatever is filtered."""
     counts = card.counts
     total = len(card.rows)
-    said = [_when(card, calendar), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
+    said = [_when(card, formats), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
     if counts[Status.NEAR]:
         said.append(f"{counts[Status.NEAR]} near")
     if counts[Status.OFF_TARGET]:
@@ -25,16 +24,16 @@ def counted(card: Scorecard, calendar: Calendar) -> str:
     if others:
         which = ", ".join(f"{count} {status}" for status, count in others.items())
         said.append(f'<span title="{which}">{sum(others.values())} without status</span>')
-    said.append(_several(card.signals, "signal") if card.signals else "no signal")
+    said.append(formats.several(card.signals, "signal") if card.signals else "no signal")
     failing = sum(report.last_outcome == "failed" for report in card.late_sources)
     late = len(card.late_sources) - failing
     for count, word in ((late, "late"), (failing, "failing")):
         if count:
-            said.append(link("sources", f"{_several(count, 'source')} {word}"))
+            said.append(link("sources", f"{formats.several(count, 'source')} {word}"))
     return " · ".join(said)
 
 
-def questions(card: Scorecard) -> str:
+def questions(card: Scorecard, formats: Formats) -> str:
     """At most three metrics worth a question, with the numbers that make them so."""
     if not card.questions:
         judged = any(row.judged.limits for row in card.rows)
@@ -44,7 +43,7 @@ def questions(card: Scorecard) -> str:
             else f"too early to say, a signal takes {ENOUGH} {card.grain}s of numbers."
         )
         return f'<p class="questions muted">Worth a question: {why}</p>'
-    asked = "".join(f"<li>{_question(row)}</li>" for row in card.questions)
+    asked = "".join(f"<li>{_question(row, formats)}</li>" for row in card.questions)
     return (
         f'<div class="questions"><span class="muted">Worth a question:</span><ul>{asked}</ul></div>'
     )
@@ -91,16 +90,12 @@ def nothing_to_show(card: Scorecard, everything: str) -> str:
     )
 
 
-def _when(card: Scorecard, calendar: Calendar) -> str:
-    words = label(calendar, card.period)
-    return words if card.grain == "month" else f"{words}, {days_label(card.period)}"
+def _when(card: Scorecard, formats: Formats) -> str:
+    words = formats.period(card.period)
+    return words if card.grain == "month" else f"{words}, {formats.days(card.period)}"
 
 
-def _several(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _question(row: Row) -> str:
+def _question(row: Row, formats: Formats) -> str:
     metric = row.metric
     said = escaped(formats.with_unit(metric, row.value))
     if row.target is not None and row.status is not Status.ON_TARGET:

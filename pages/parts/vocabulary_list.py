@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kpi import formats
+from kpi.formats import NOTHING, Formats
 from kpi.targets import Step
 from kpi.vocabulary import Metric, Outcome, Vocabulary
 from pages.parts.frame import escaped, link
@@ -97,7 +97,7 @@ def _helpers(listed: Listed) -> str:
 
 
 def _entry(listed: Listed, metric: Metric) -> str:
-    mark = listed.search.marked
+    mark, vocabulary = listed.search.marked, listed.vocabulary
     tag = "tag joint" if metric.side == "joint" else "muted small"
     goal = metric.target.at(listed.today) if metric.target else None
     is_open = " open" if metric.name == listed.opened else ""
@@ -107,8 +107,8 @@ def _entry(listed: Listed, metric: Metric) -> str:
         f'<span><b class="name strong">{mark(metric.label)}</b>{deprecated_tag(metric)}</span>'
         f'<span class="side"><span class="{tag}">{SIDES[metric.side]}</span></span>'
         f'<span class="muted small">{owners}</span>'
-        f'<span class="measured muted small">{escaped(metric.unit or formats.NOTHING)}</span>'
-        f'<span class="goal right">{target_words(metric, goal)}</span>'
+        f'<span class="measured muted small">{escaped(metric.unit or NOTHING)}</span>'
+        f'<span class="goal right">{target_words(vocabulary.formats, metric, goal)}</span>'
         f"{_found(listed, metric)}</summary>{_opened(listed, metric)}</details>"
     )
 
@@ -141,7 +141,7 @@ def _opened(listed: Listed, metric: Metric) -> str:
         f"<b>{escaped(metric.owners.it)}</b> (IT), for {escaped(outcome.label)}",
         "Value": f"<code>{escaped(metric.text)}</code>",
         "By": escaped(", ".join(words)) or "no dimension",
-        "Good": _good(metric),
+        "Good": _good(vocabulary.formats, metric),
         "Used by": used or "no other metric",
     }
     said = "".join(f"<dt>{what}</dt><dd>{how}</dd>" for what, how in facts.items())
@@ -168,25 +168,25 @@ def instead(vocabulary: Vocabulary, metric: Metric) -> dict[str, str]:
     return {"Use instead": f"<b>{link('metric', escaped(other.label), m=other.name)}</b>"}
 
 
-def _good(metric: Metric) -> str:
+def _good(formats: Formats, metric: Metric) -> str:
     """Direction, every step of the target, and the tolerance."""
     said = ["more is better" if metric.good == "up" else "less is better"]
     steps: Sequence[Step] = metric.target.steps if metric.target else ()
     for step in steps:
-        since = f" from {step.since.day} {step.since:%b %Y}" if step.since else ""
-        said.append(f"target {target_words(metric, step)}{since}")
+        since = f" from {formats.day(step.since)}" if step.since else ""
+        said.append(f"target {target_words(formats, metric, step)}{since}")
     if not steps:
         said.append("no target")
     if metric.tolerance:
-        said.append(f"near within {metric.tolerance:,.10g}")
+        said.append(f"near within {formats.exact(metric.tolerance)}")
     if metric.min_sample:
-        said.append(f"too few below {metric.min_sample:,}")
+        said.append(f"too few below {formats.count(metric.min_sample)}")
     return " · ".join(said)
 
 
-def target_words(metric: Metric, step: Step | None) -> str:
+def target_words(formats: Formats, metric: Metric, step: Step | None) -> str:
     """A target as it was agreed: '≥ 99.90', '≤ 3 per week'."""
     if step is None:
-        return f'<span class="muted">{formats.NOTHING}</span>'
+        return f'<span class="muted">{NOTHING}</span>'
     per = f' <span class="muted small">per {step.per}</span>' if step.per else ""
     return f'<span class="nowrap">{formats.target(metric, step.value)}{per}</span>'

@@ -14,7 +14,7 @@ def which_period(course: OverTime, *, resets: tuple[str, ...] = ()) -> Moment | 
     if not moments:
         return None
     labels = {
-        day: named(course.calendar, m.period) + ("" if m.complete else " (incomplete)")
+        day: named(course.formats, m.period) + ("" if m.complete else " (incomplete)")
         for day, m in moments.items()
     }
     shown = course.row.period.start.isoformat()

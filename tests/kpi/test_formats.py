@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi import formats
+from kpi.formats import Formats, age, decimals
+from kpi.periods import Calendar, Period, period_of
 from kpi.vocabulary import Metric
 from kpi.vocabulary_file import load_vocabulary
 from tests.kpi.memory import vocabulary_text
+
+formats = Formats()
+UTC = Calendar()
+SUNDAYS = Calendar(week_starts=6)
+JULY = Calendar(fiscal_year_starts=7)
+
+
+def day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
 
 
 def metric(**given: Any) -> Metric:
@@ -114,7 +124,7 @@ def test_no_target_is_a_dash() -> None:
     ],
 )
 def test_an_age_is_told_in_its_largest_unit(span: dt.timedelta, expected: str) -> None:
-    assert formats.age(span) == expected
+    assert age(span) == expected
 
 
 @pytest.mark.parametrize(
@@ -128,4 +138,43 @@ def test_an_age_is_told_in_its_largest_unit(span: dt.timedelta, expected: str) -
     ],
 )
 def test_a_count_without_a_unit_has_no_decimals(value: str, places: int) -> None:
-    assert formats.decimals(metric(value=value)) == places
+    assert decimals(metric(value=value)) == places
+
+
+# --- periods and days --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calendar", "grain", "of", "expected"),
+    [
+        (UTC, "day", "2026-11-02", "Mon 2 Nov 2026"),
+        (UTC, "week", "2026-11-21", "Week 47"),
+        (UTC, "week", "2027-01-01", "Week 53"),
+        (SUNDAYS, "week", "2026-11-21", "Week of 15 Nov"),
+        (UTC, "month", "2026-11-21", "Nov 2026"),
+        (UTC, "quarter", "2026-11-21", "Q4 2026"),
+        (UTC, "year", "2026-11-21", "2026"),
+        (JULY, "quarter", "2026-06-30", "FY2025-Q4"),
+        (JULY, "quarter", "2026-07-01", "FY2026-Q1"),
+        (JULY, "quarter", "2027-01-31", "FY2026-Q3"),
+        (JULY, "year", "2027-06-30", "FY2026"),
+        (Calendar(fiscal_year_starts=4), "quarter", "2026-04-01", "FY2026-Q1"),
+        (Calendar(fiscal_year_starts=4), "quarter", "2027-03-31", "FY2026-Q4"),
+        (JULY, "month", "2027-06-30", "Jun 2027"),
+    ],
+)
+def test_a_period_has_a_name(calendar: Calendar, grain: str, of: str, expected: str) -> None:
+    assert Formats(calendar).period(period_of(calendar, grain, day(of))) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2026-11-16", "2026-11-17", "16 Nov 2026"),
+        ("2026-11-16", "2026-11-23", "16–22 Nov 2026"),
+        ("2026-11-30", "2026-12-07", "30 Nov – 6 Dec 2026"),
+        ("2026-12-28", "2027-01-04", "28 Dec 2026 – 3 Jan 2027"),
+    ],
+)
+def test_a_period_names_its_days(start: str, end: str, expected: str) -> None:
+    assert formats.days(Period("week", day(start), day(end))) == expected

@@ -14,11 +14,8 @@ from kpi.periods import (
     GRAINS,
     LAST_DAY,
     Calendar,
-    Period,
     covering,
     days,
-    days_label,
-    label,
     period_of,
     step,
 )
@@ -211,42 +208,3 @@ def test_offsets_change_at_the_very_second() -> None:
         dt.datetime(2026, 3, 29, 1),
         dt.datetime(2026, 10, 25, 1),
     ]
-
-
-# --- names --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("calendar", "grain", "of", "expected"),
-    [
-        (UTC, "day", "2026-11-02", "Mon 2 Nov 2026"),
-        (UTC, "week", "2026-11-21", "Week 47"),
-        (UTC, "week", "2027-01-01", "Week 53"),
-        (SUNDAYS, "week", "2026-11-21", "Week of 15 Nov"),
-        (UTC, "month", "2026-11-21", "Nov 2026"),
-        (UTC, "quarter", "2026-11-21", "Q4 2026"),
-        (UTC, "year", "2026-11-21", "2026"),
-        (JULY, "quarter", "2026-06-30", "FY2025-Q4"),
-        (JULY, "quarter", "2026-07-01", "FY2026-Q1"),
-        (JULY, "quarter", "2027-01-31", "FY2026-Q3"),
-        (JULY, "year", "2027-06-30", "FY2026"),
-        (Calendar(fiscal_year_starts=4), "quarter", "2026-04-01", "FY2026-Q1"),
-        (Calendar(fiscal_year_starts=4), "quarter", "2027-03-31", "FY2026-Q4"),
-        (JULY, "month", "2027-06-30", "Jun 2027"),
-    ],
-)
-def test_a_period_has_a_name(calendar: Calendar, grain: str, of: str, expected: str) -> None:
-    assert label(calendar, period_of(calendar, grain, day(of))) == expected
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [
-        ("2026-11-16", "2026-11-17", "16 Nov 2026"),
-        ("2026-11-16", "2026-11-23", "16–22 Nov 2026"),
-        ("2026-11-30", "2026-12-07", "30 Nov – 6 Dec 2026"),
-        ("2026-12-28", "2027-01-04", "28 Dec 2026 – 3 Jan 2027"),
-    ],
-)
-def test_a_period_names_its_days(start: str, end: str, expected: str) -> None:
-    assert days_label(Period("week", day(start), day(end))) == expected

@@ -10,7 +10,7 @@ import pytest
 
 from kpi.judge import Status, Verdict
 from kpi.reports import SourceReport
-from kpi.scorecard import Row, Scorecard, last_period, period_label, scorecard
+from kpi.scorecard import Row, Scorecard, last_period, scorecard
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 
 # A Saturday: the last whole week is that of 9 November.
@@ -386,4 +386,4 @@ def test_a_scorecard_without_metrics_is_empty() -> None:
 def test_a_period_is_named_in_the_vocabularys_calendar() -> None:
     memory = edition({"m": [1]})
 
-    assert period_label(memory, card(memory).period) == "Week 46"
+    assert memory.vocabulary.formats.period(card(memory).period) == "Week 46"

@@ -204,6 +204,9 @@ def test_an_empty_file_says_how_to_begin(text: str) -> None:
     [
         ("version: 1", "version: 2", "2\ncal", "'version' must be 1, not '2'."),
         ("Europe/Berlin", "Europe/Berln", "Europe", "there is no time zone 'Europe/Berln'."),
+        ("USD\n", "USD\nlocale: en-GP\n", "en-GP", "there is no locale 'en-GP'. Did you mean"),
+        ("USD\n", "USD\nlocale: german\n", "german", "there is no locale 'german'. For example"),
+        ("USD\n", "USD\nlocale: 7\n", "7\n", "'locale' must be text."),
         ("sunday", "Sunday", "Sunday", "'week_starts' must be 'monday', 'tuesday',"),
         ("  region: {label", "  n: {label", "n: {label", "'n' is a column of every answer."),
         ("  team: {", "  Team: {", "Team: {", "'Team' is not a name. Write team: lower"),
