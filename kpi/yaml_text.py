@@ -373,17 +373,25 @@ def _start(node: Node) -> Place:
 
 
 def _notice_cut(document: Document, node: ScalarNode) -> None:
-    """A ` #` in an unquoted text begins a comment: an expression would silently lose its end."""
+    """A ` #` in an unquoted text begins a comment: the text would silently lose its end.
+
+    That it was meant as part of the text shows in what is left open before it, or in what stands
+    behind it without a space, `#1`; comments are written with one.
+    """
     if node.style or node.tag != "tag:yaml.org,2002:str":
         return
     mark = node.end_mark
     end = document.text.find("\n", mark.index)
     rest = document.text[mark.index : end if end >= 0 else len(document.text)]
-    opened = node.value.count("'") % 2 or node.value.count('"') % 2
-    if rest.lstrip().startswith("#") and (opened or node.value.count("(") > node.value.count(")")):
+    cut = re.match(r"\s*#+(?=(.?))", rest)
+    opened = any(node.value.count(quote) % 2 for quote in "'\"")
+    opened = opened or node.value.count("(") > node.value.count(")")
+    if cut and (opened or cut[1].strip()):
         place = Place(mark.line + 1, mark.column + 1)
         what = "' #' begins a comment here and cuts the text off."
         fix = "Put the whole text in double quotes."
+        if not opened:
+            fix = "Put the whole text in quotes; a comment begins with '# '."
         document.problems.append(Problem(document.name, place, what, fix))
 
 

@@ -223,9 +223,28 @@ def test_a_comment_that_cuts_a_text_off_is_told(text: str, column: int) -> None:
     ]
 
 
+def test_a_number_sign_right_before_a_word_is_no_comment_that_was_meant() -> None:
+    document = read_yaml("a: My #1 metric\nb: [x #2\n]\n", "f")
+
+    assert told(document) == [
+        f"f:{place}: ' #' begins a comment here and cuts the text off. "
+        "Put the whole text in quotes; a comment begins with '# '."
+        for place in ("1:6", "2:6")
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
-    ["a: count(*) from t  # all of them\n", "a: 'x #1'\n", "a: x#1\n", 'a: "(" # open\n'],
+    [
+        "a: count(*) from t  # all of them\n",
+        "a: x ## all\n",
+        "a: x #\n",
+        "a: 'x #1'\n",
+        "a: x#1\n",
+        'a: "(" # open\n',
+        "a: 'x' #1\n",
+        "a: 5 #1\n",
+    ],
 )
 def test_a_comment_behind_a_whole_text_is_no_mistake(text: str) -> None:
     assert read_yaml(text, "f").problems == []
