@@ -41,8 +41,9 @@ class _Memory:
 
     Every deployment that was created up to `cursor` has been met; of these the `waiting` ones have
     not come to an end yet, and `done` marks those that would be told again. There are rows from
-    `first` on. `services` has of each service the commit that was deployed first, and the tips of
-    all that was; `former` the same of an entry that said something else, whose rows are to go.
+    `first` on. `services` has of each service the commit that was deployed first, the tips of all
+    that was, and whether any of that has rows; `former` the same of an entry that said something
+    else, whose rows are to go.
     """
 
     asked: Mapping[str, Any]
@@ -179,15 +180,18 @@ class _Reading:
     def _deploy(self, deployment: Deployment, outcome: Outcome, at: dt.datetime) -> None:
         service = self._service(deployment)
         services = self._memory.services
-        before = services.get(service)
-        if before is None or at < self._begin:
-            services[service] = {"first": outcome.sha, "tips": [outcome.sha]}
-            if at >= self._begin:
+        before, is_early = services.get(service), at < self._begin
+        if before is None or (is_early and not before.get("has_begun", True)):
+            first = {"first": outcome.sha, "tips": [outcome.sha]}
+            services[service] = {**first, "has_begun": not is_early}
+            if not is_early:
                 self._tell(deployment, at, "there is none before it to compare with")
             return
         contents = self._history.new_in(outcome.sha, before["tips"])
         self._questions += 1
-        services[service] = {**before, "tips": contents.tips}
+        services[service] = {**before, "tips": contents.tips, "has_begun": True}
+        if is_early:
+            return  # a tag that was given to an old commit, later than others to newer ones
         if contents.commits is None:
             self._tell(deployment, at, "history was written anew")
             return

@@ -535,3 +535,33 @@ def test_a_tag_before_the_start_is_what_the_first_one_after_it_is_compared_with(
         (two, "acme/shop/v2", START + 20 * DAY)
     ]
     assert home.rows("select deployment_id from deployments") == [("acme/shop/v2",)]
+
+
+def test_a_tag_that_an_old_commit_gets_later_takes_no_change_from_another(home):
+    zero, one, two, three = line(home.shop, 4)
+    entry = {"deployments": "tags", "start": (START + 10 * DAY).date()}
+    home.shop.tag("v1", one, START + 20 * DAY)
+    home.shop.tag("v2", two, START + 21 * DAY)
+    home.pull(**entry)
+    home.shop.tag("v0", zero, START)
+    home.shop.tag("v3", three, START + 30 * DAY)
+    home.pull(**entry)
+
+    assert sorted(home.rows("select deployment_id, change_id from changes")) == [
+        ("acme/shop/v2", two),
+        ("acme/shop/v3", three),
+    ]
+
+
+def test_a_tag_beside_the_others_that_is_from_before_the_start_brings_no_change(home):
+    zero, one = line(home.shop, 2)
+    beside = home.shop.commit(zero, at=START)
+    both = home.shop.commit(one, beside, at=START + 25 * DAY)
+    entry = {"deployments": "tags", "start": (START + 10 * DAY).date()}
+    home.shop.tag("v1", one, START + 20 * DAY)
+    home.pull(**entry)
+    home.shop.tag("v0", beside, START + DAY)
+    home.shop.tag("v2", both, START + 30 * DAY)
+    home.pull(**entry)
+
+    assert home.rows("select deployment_id, change_id from changes") == [("acme/shop/v2", both)]
