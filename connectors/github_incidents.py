@@ -16,7 +16,7 @@ from connectors.github_entry import Entry
 from connectors.github_rows import Row, Step
 
 # Raised when the same issues come to give other rows: then every entry is read anew.
-_READING = 1
+_READING = 2
 _QUESTIONS_A_STEP = 100
 _ROWS_A_STEP = 5_000
 _EVER = dt.datetime(1970, 1, 1)
@@ -39,9 +39,10 @@ def present(
 ) -> Iterator[tuple[str, int]]:
     """The ids of all incidents that changed since a moment, each with its number of episodes."""
     again = kept.get("again_open", {})
+    first = _Memory.again(kept).first if kept else since
     for label in entry.incidents.labels:
         for issue in github_issues.changed(api, repository, since, {"labels": label}):
-            if entry.incidents.has(issue):
+            if _counts(entry, issue, first):
                 number = issue["number"]
                 yield _id(repository, number), again.get(str(number), 1)
 
@@ -123,7 +124,6 @@ class _Reading:
             self._memory.until = max(self._memory.until, changed_at)
             yield from self._step(_QUESTIONS_A_STEP)
         self._memory.until = max(self._memory.until, self._memory.first)
-        self._memory.reads_all = True
         if self._unseen:
             self._look_for_unseen()
         yield from self._step()
@@ -151,7 +151,7 @@ class _Reading:
         self._met[number] = issue["updated_at"]
         self._unseen.discard(number)
         turns = None
-        if self._entry.incidents.has(issue):
+        if _counts(self._entry, issue, self._memory.first):
             turns = github_issues.turns(self._api, self._repository, number)
             self._questions += 1
         if turns is None:
@@ -245,7 +245,10 @@ class _Reading:
         rows, self._rows = self._rows, {"incidents": [], "incident_episodes": []}
         self._questions = 0
         left = replace(
-            self._memory, open=sorted(self._open), again_open=dict(self._memory.again_open)
+            self._memory,
+            reads_all=True,
+            open=sorted(self._open),
+            again_open=dict(self._memory.again_open),
         )
         yield Step(rows, left.kept())
 
@@ -255,6 +258,20 @@ def _asked(repository: Repository, entry: Entry) -> dict[str, Any]:
     asked = entry.model_dump(mode="json", by_alias=True, include={"incidents", "severity"})
     service = entry.service_of(repository.name)
     return {"reading": _READING, "repository": repository.name, "service": service, **asked}
+
+
+def _counts(entry: Entry, issue: Record, first: dt.datetime) -> bool:
+    """Whether an issue is an incident that was open at a moment or later.
+
+    Of those that were over by then only some would come: the ones that somebody touched since.
+    """
+    if not entry.incidents.has(issue):
+        return False
+    try:
+        closed_at = moment(issue.get("closed_at")) if issue.get("state") == "closed" else None
+    except SourceError:
+        return True  # the warehouse says why it rejects it
+    return closed_at is None or closed_at >= first
 
 
 def _by_change(issue: Record) -> tuple[dt.datetime, int]:

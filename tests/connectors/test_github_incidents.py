@@ -220,6 +220,22 @@ def test_a_first_pull_knows_what_is_still_open_however_old_it_is(home):
     assert older not in incidents(home)
 
 
+def test_what_was_closed_before_the_start_is_no_row_though_it_changed_after(home):
+    start = START + 10 * DAY
+    before, across, again = (home.shop.open(START, "incident") for _ in range(3))
+    home.shop.close(before, START + DAY)
+    home.shop.close(again, START + DAY)
+    home.shop.issues.change(before, updated_at=shapes.stamp(start + DAY))
+    home.shop.close(across, start + DAY)
+    home.shop.reopen(again, start + 2 * DAY)
+    home.pull(start=start.date(), **LABELLED)
+
+    listed = home.present(start=start.date(), **LABELLED)[0].keys["incident_id"].to_pylist()
+
+    assert set(incidents(home)) == {across, again}
+    assert sorted(listed) == [f"acme/shop#{across}", f"acme/shop#{again}"]
+
+
 def test_the_next_pull_asks_only_for_what_changed(home):
     numbers = [home.shop.open(START + n * DAY, "incident") for n in range(30)]
     home.pull(START + 31 * DAY, **LABELLED)
@@ -322,6 +338,23 @@ def test_a_first_pull_that_is_cut_goes_on_where_it_was(home, monkeypatch):
     assert 0 < before < 20
     assert sum(path.endswith("/events") for path in home.paths()) < 20 - before + 5
     assert set(incidents(home)) == set(numbers)
+
+
+def test_one_that_loses_its_label_before_a_first_pull_ended_goes(home, monkeypatch):
+    monkeypatch.setattr("connectors.github_incidents._QUESTIONS_A_STEP", 2)
+    for number in range(6):
+        home.shop.close(home.shop.open(START + number * HOUR, "incident"), START + 9 * HOUR)
+    home.world.peer.faults[8] = lambda peer, request: data({}, 400)
+    with pytest.raises(Rejected):
+        home.pull(START + DAY, **LABELLED)
+    landed = min(incidents(home))
+    home.shop.relabel(landed, START + 2 * DAY)
+    home.shop.open(START + 9 * DAY, "incident")
+    home.pull(START + 10 * DAY, **LABELLED)
+    home.pull(START + 11 * DAY, **LABELLED)
+
+    assert len(incidents(home)) == 6
+    assert landed not in incidents(home)
 
 
 def test_an_answer_that_is_cut_in_two_is_an_error_and_the_next_pull_completes(home):
