@@ -79,8 +79,8 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
         api = Api(session, options.page_size)
         plan = _plan(options, _projects(options, api), known, context.now)
         reading = Reading(api, _words(options), plan, known, context)
-        yield from reading.emptied()
         yield from reading.deployments()
+        yield from reading.replaced()
         if options.dora:
             yield from reading.figures()
 

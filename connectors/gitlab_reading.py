@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from connectors import http
-from connectors.contract import Batch, Context
+from connectors.contract import Batch, Context, Mode
 from connectors.gitlab_api import METRICS, Api, Project, Record, has_no_dora, moment
 from connectors.gitlab_rows import (
     STATUSES,
@@ -78,8 +78,16 @@ class Reading:
         self._landed = 0
         self._told: set[str] = set()
 
-    def emptied(self) -> Iterator[Batch]:
-        """Takes away what was asked for in another way, before all is read anew."""
+    def deployments(self) -> Iterator[Batch]:
+        """Deployments that are new or changed, with the merge requests they shipped first."""
+        for project in self._plan.projects:
+            yield from self._project(project)
+
+    def replaced(self) -> Iterator[Batch]:
+        """Puts what was read anew in the place of all that was asked for in another way.
+
+        Called after it was read: a pull that is cut off before takes nothing away.
+        """
         left = ["deployments", "changes"] if self._is_other else []
         if self._had_figures and (self._is_other or not self._plan.dora):
             left.append("gitlab_dora")
@@ -88,11 +96,6 @@ class Reading:
         for table in left:
             state = self._state() if table == left[-1] else None
             yield batch(table, [], self._plan.origin, state, "replace")
-
-    def deployments(self) -> Iterator[Batch]:
-        """Deployments that are new or changed, with the merge requests they shipped first."""
-        for project in self._plan.projects:
-            yield from self._project(project)
 
     def figures(self) -> Iterator[Batch]:
         """GitLab's own DORA figures; none, with a notice, where GitLab does not give them."""
@@ -138,10 +141,13 @@ class Reading:
     def _land(self, rows: list[Row], changes: list[Row], project: Project) -> Iterator[Batch]:
         self._landed += len(rows) + len(changes)
         self._context.progress(self._landed, None)
+        origin = self._origin(project)
+        mode: Mode = "replace" if self._is_other else "upsert"
+        state = None if self._is_other else self._state()
         # What was deployed comes first: a change without its deployment would be left over.
-        yield batch("deployments", rows, self._origin(project), None if changes else self._state())
+        yield batch("deployments", rows, origin, None if changes else state, mode)
         if changes:
-            yield batch("changes", changes, self._origin(project), self._state())
+            yield batch("changes", changes, origin, state, mode)
 
     def _counts(self, deployment: Record, project: Project) -> bool:
         """Whether it is one of production, made since the start."""

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors import gitlab
+from connectors.contract import SourceError
 from tests.connectors.landed import Landing
 from tests.gitlab_server import GitLab, hour
 from tests.peer import Clock, Server, data
@@ -283,6 +284,28 @@ def test_after_a_change_of_options_there_are_the_rows_that_a_first_pull_brings(
 
     assert landing.rows(rows) == fresh.rows(rows)
     assert len(landing.rows(rows)) == 1
+
+
+def test_what_is_read_anew_takes_nothing_away_before_it_is_whole(
+    system, server, landing, monkeypatch
+):
+    monkeypatch.setattr("connectors.gitlab_reading._ROWS_AT_ONCE", 1)
+    for at in range(1, 9):
+        system.deploy(at, system.merge())
+    landing.pull(options(server), hour(9))
+    before = landing.rows("select count(*) from deployments"), len(landing.rows(CHANGES))
+    renamed = options(server, service={"map": {"group/shop": "Shop"}}, page_size=3)
+    system.peer.faults[system.peer.count + 6] = lambda peer, request: data({}, 400)
+    with pytest.raises(SourceError):
+        landing.pull(renamed, hour(10))
+    cut = landing.rows("select service, count(*) from deployments group by all")
+    left = len(landing.rows(CHANGES))
+    landing.pull(renamed, hour(11))
+
+    assert before == ([(8,)], 8)
+    assert (cut, left) == ([("group/shop", 8)], 8)
+    assert landing.rows("select service, count(*) from deployments group by all") == [("Shop", 8)]
+    assert landing.rows("select service, count(*) from changes group by all") == [("Shop", 8)]
 
 
 def test_a_project_more_leaves_the_others_as_they_are(system, server, landing):
