@@ -79,6 +79,11 @@ def system(options: Options) -> str:
 def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterator[Batch]:
     """The ledger since the last pull, and all subscriptions; raises SourceError."""
     plan = _plan(options, {} if context.full else state, context.now)
+    batches = _batches(options, plan, context)
+    yield from stripe_reading.in_place(plan, batches) if plan.former else batches
+
+
+def _batches(options: Options, plan: Plan, context: Context) -> Iterator[Batch]:
     tell = _once(context.notice)
     reached: Mapping[str, Any] = plan.state(plan.until)
     yield from stripe_reading.emptied(plan)
@@ -154,14 +159,16 @@ def _plan(options: Options, state: Mapping[str, Any], now: dt.datetime) -> Plan:
     begin = seconds(start)
     if until is not None:
         begin = max(begin, until - int(options.lookback.total_seconds()))
-    left = [name for name in state.get("into", ()) if is_other or name not in options.into]
+    before = tuple(state.get("into", ()))
+    left = tuple(name for name in before if name not in options.into)
     memory = {
         "scope": scope,
         "asked": asked,
         "into": list(options.into),
         "start": start.isoformat(),
     }
-    return Plan(origin, begin, seconds(now), until, memory, tuple(left))
+    own, former = ((), before) if is_other else (left, ())
+    return Plan(origin, begin, seconds(now), until, memory, own, former)
 
 
 def _start(options: Options, known: Mapping[str, Any], now: dt.datetime) -> dt.datetime:

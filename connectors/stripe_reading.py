@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +30,8 @@ class Plan:
     """One pull: of the ledger what was entered from `begin` up to, not including, `end`.
 
     Both are epoch seconds, as is `until`, up to which the ledger was read before. `memory` is the
-    state that goes with the rows but for `until`; the tables in `left` are ours no longer.
+    state that goes with the rows but for `until`; the tables in `left` are ours no longer, those in
+    `former` have rows of another account.
     """
 
     origin: str
@@ -39,6 +40,7 @@ class Plan:
     until: int | None
     memory: Mapping[str, Any]
     left: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     def state(self, until: int | None) -> dict[str, Any]:
         """What to remember once the ledger has landed up to there."""
@@ -46,11 +48,22 @@ class Plan:
 
 
 def emptied(plan: Plan) -> Iterator[Batch]:
-    """Takes away what belongs to another account, or to a table that is not asked for any more."""
+    """Takes away what belongs to a table that is not asked for any more."""
     for table in plan.left:
-        # They go all together, or a pull that is cut off between them would forget the second.
-        state = plan.state(None) if table == plan.left[-1] else None
-        yield _batch(plan, table, [], state, "replace")
+        yield _batch(plan, table, [], plan.state(plan.until), "replace")
+
+
+def in_place(plan: Plan, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Puts what was read in the place of another account's rows: all together, once it is whole.
+
+    A key or an account that is written wrongly takes nothing away so.
+    """
+    state: Mapping[str, Any] | None = None
+    for batch in batches:
+        state = batch.state or state
+        yield replace(batch, state=None, shape=replace(batch.shape, mode="replace"))
+    for table in plan.former:
+        yield _batch(plan, table, [], state if table == plan.former[-1] else None, "replace")
 
 
 def payments(api: Api, ledger: Ledger, plan: Plan) -> Iterator[Batch]:

@@ -457,17 +457,31 @@ def test_another_account_does_not_stand_among_the_entries_of_the_one_before(
     assert [row[0] for row in entries(landing)] == ["txn_2"]
 
 
-def test_a_pull_that_is_cut_off_while_another_account_makes_way_begins_with_that_again(server):
-    both = options(server, into=["payments", "subscriptions"])
-    context = Context(home=Path(), now=NOW)
-    *_, last = stripe.pull(stripe.Options(connector="stripe", **both), {}, context)
-    other = stripe.Options(connector="stripe", **{**both, "account": "acct_1"})
+@pytest.mark.parametrize(
+    ("into", "asked"), [("payments", 1), ("payments", 3), ("subscriptions", 1)]
+)
+def test_a_pull_that_is_cut_off_takes_nothing_of_the_account_before_away(
+    peer, server, landing, into, asked
+):
+    both = options(server, into=["payments", "subscriptions"], start="2026-04-01")
+    peer.ledger.put(transaction("1", day(40), 100))
+    peer.subscriptions.put(subscription("1", day(40), item("1", price(100))))
+    landing.pull(both, NOW)
+    subscribed = "select subscription_id from subscriptions"
+    before = entries(landing), landing.rows(subscribed)
+    peer.ledger.delete("txn_1")
+    peer.ledger.put(transaction("2", day(40), 200))
+    peer.subscriptions.delete("sub_1")
+    peer.faults[peer.count + asked] = failing(400)
+    other = {**both, "account": "acct_1", "into": into}
+    with pytest.raises(SourceError):
+        landing.pull(other, NOW)
+    cut = entries(landing), landing.rows(subscribed)
+    landing.pull(other, NOW)
 
-    first, second, *_ = stripe.pull(other, last.state, context)
-
-    assert (first.state, first.shape.mode, first.rows.num_rows) == (None, "replace", 0)
-    assert second.state["scope"]["account"] == "acct_1"
-    assert {first.into, second.into} == {"payments", "subscriptions"}
+    assert cut == before
+    assert [row[0] for row in entries(landing)] == (["txn_2"] if into == "payments" else [])
+    assert landing.rows(subscribed) == []
 
 
 def test_a_table_that_is_no_longer_asked_for_is_emptied(peer, server, landing):
