@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from connectors import contract, http, tables
+from connectors import contract, http
 from connectors.bundles import bundles
 from connectors.columns import Columns, Words, Zone, columns_of, nearest
 from connectors.contract import Batch, Context, Duration, Mode, Pages, Shape, SourceError
 from connectors.http import Page
 from connectors.limits import Form
+from connectors.modes import key_of, mode_of
 from connectors.pointers import records_of, value_at
 from connectors.rest_paging import Paging, pages
 
@@ -99,23 +100,14 @@ class Options(contract.Options):
     @classmethod
     def _mode_of_a_cursor(cls, mode: Mode | None, info: ValidationInfo) -> Mode:
         has_cursor = info.data.get("cursor") is not None
-        if has_cursor and mode in ("replace", "append"):
-            raise ValueError(
-                "with a cursor only what changed is read: leave mode out (it is upsert), "
-                "or leave the cursor out"
-            )
-        return mode or ("upsert" if has_cursor else "replace")
+        return mode_of(mode, has_cursor=has_cursor, because="only what changed is read")
 
     @field_validator("key")
     @classmethod
     def _key_where_rows_are_merged(
         cls, key: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
-        into = info.data.get("into", "")
-        key = key or (tables.TABLES[into].key if into in tables.TABLES else ())
-        if not key and info.data.get("mode") == "upsert":
-            raise ValueError("name the column (or columns) that tell one row from another")
-        return key
+        return key_of(key, info.data.get("into", ""), info.data.get("mode"))
 
     @field_validator("columns")
     @classmethod

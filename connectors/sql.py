@@ -21,6 +21,7 @@ from connectors.databases.database import Database, Demand, Selected
 from connectors.databases.postgresql import PostgreSQL
 from connectors.databases.query import Query, parse
 from connectors.databases.sqlite import SQLite
+from connectors.modes import key_of, mode_of
 
 TABLES: tuple[str, ...] = ()  # an entry names its own
 
@@ -72,23 +73,15 @@ class Options(contract.Options):
     @classmethod
     def _mode_of_a_cursor(cls, mode: Mode | None, info: ValidationInfo) -> Mode:
         has_cursor = info.data.get("cursor") is not None
-        if has_cursor and mode in ("replace", "append"):
-            raise ValueError(
-                "with a cursor only new rows are read, and the last ones twice: "
-                "leave mode out (it is upsert), or leave the cursor out"
-            )
-        return mode or ("upsert" if has_cursor else "replace")
+        because = "only new rows are read, and the last ones twice"
+        return mode_of(mode, has_cursor=has_cursor, because=because)
 
     @field_validator("key")
     @classmethod
     def _key_where_rows_are_merged(
         cls, key: tuple[str, ...], info: ValidationInfo
     ) -> tuple[str, ...]:
-        into = info.data.get("into", "")
-        key = key or (tables.TABLES[into].key if into in tables.TABLES else ())
-        if not key and info.data.get("mode") == "upsert":
-            raise ValueError("name the column (or columns) that tell one row from another")
-        return key
+        return key_of(key, info.data.get("into", ""), info.data.get("mode"))
 
     @field_validator("query")
     @classmethod
