@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from tests import peer_lists
-from tests.peer import Answer, Clock, Peer, Request, data
+from tests.peer import Answer, Clock, Peer, Request, Server, data
 from tests.peer_lists import Records
 
 BEGIN = dt.datetime(2026, 1, 1)
@@ -22,6 +22,12 @@ def hour(number: float) -> dt.datetime:
 def told(time: dt.datetime) -> str:
     """A time as GitLab writes most of them."""
     return f"{time.isoformat(timespec='milliseconds')}Z"
+
+
+def options(server: Server, **more: Any) -> dict[str, Any]:
+    """The keys of an entry of `sources.yaml` for the GitLab that runs there."""
+    usual = {"url": server.url, "token": "s3cret", "projects": PATH, "start": "2026-01-01"}
+    return {**usual, **more}
 
 
 class GitLab:

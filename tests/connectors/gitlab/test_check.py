@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,35 +9,8 @@ import pytest
 
 from connectors import gitlab
 from connectors.contract import Context, SourceError
-from tests.connectors.landed import Landing
-from tests.gitlab_server import GitLab, hour
-from tests.peer import Clock, Server, data
-
-
-@pytest.fixture
-def system(clock: Clock) -> GitLab:
-    return GitLab(clock)
-
-
-@pytest.fixture
-def server(system: GitLab) -> Iterator[Server]:
-    with system.peer.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path, gitlab)
-
-
-def options(server: Server, **more: Any) -> dict[str, Any]:
-    return {
-        "url": server.url,
-        "token": "s3cret",
-        "projects": "group/shop",
-        "start": "2026-01-01",
-        **more,
-    }
+from tests.gitlab_server import hour, options
+from tests.peer import Server, data
 
 
 def checked(server: Server, tmp_path: Path, **more: Any) -> list[str]:

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from connectors import gitlab
-from tests.connectors.landed import Landing
-from tests.gitlab_server import GitLab, hour
-from tests.peer import Clock, Server
+from tests.gitlab_server import hour, options
 
 IDS = "select deployment_id from deployments order by deployed_at, deployment_id"
-
-
-@pytest.fixture
-def system(clock: Clock) -> GitLab:
-    return GitLab(clock)
-
-
-@pytest.fixture
-def server(system: GitLab) -> Iterator[Server]:
-    with system.peer.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path, gitlab)
-
-
-def options(server: Server, **more: Any) -> dict[str, Any]:
-    return {
-        "url": server.url,
-        "token": "s3cret",
-        "projects": "group/shop",
-        "start": "2026-01-01",
-        **more,
-    }
 
 
 def test_figures_of_gitlab_have_a_table_of_their_own_and_an_unknown_one_is_null(

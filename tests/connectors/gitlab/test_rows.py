@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
 from connectors import gitlab
 from connectors.contract import SourceError
 from tests.connectors.landed import Landing
-from tests.gitlab_server import GitLab, hour
-from tests.peer import Clock, Server, data
+from tests.gitlab_server import hour, options
+from tests.peer import data
 
 IDS = "select deployment_id from deployments order by deployed_at, deployment_id"
 CHANGES = "select change_id, deployment_id, deployed_at from changes order by change_id"
 DEPLOYED = "select status, deployed_at, failed from deployments order by deployment_id"
-
-
-@pytest.fixture
-def system(clock: Clock) -> GitLab:
-    return GitLab(clock)
-
-
-@pytest.fixture
-def server(system: GitLab) -> Iterator[Server]:
-    with system.peer.serving() as server:
-        yield server
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path, gitlab)
-
-
-def options(server: Server, **more: Any) -> dict[str, Any]:
-    return {
-        "url": server.url,
-        "token": "s3cret",
-        "projects": "group/shop",
-        "start": "2026-01-01",
-        **more,
-    }
 
 
 # --- deployments --------------------------------------------------------------------------------
