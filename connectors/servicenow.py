@@ -69,6 +69,9 @@ class Options(contract.SystemOptions):
     @classmethod
     def _is_a_condition(cls, query: str) -> str:
         query = query.strip().removeprefix("^").removesuffix("^EQ")
+        if (len(query) - len(query.rstrip("^"))) % 2:
+            # Before the next condition it would read as ^^, which is a ^ within a value.
+            query = query[:-1]
         parts = query.replace("^^", "").split("^")
         if any(part.startswith("NQ") for part in parts):
             raise ValueError(

@@ -617,12 +617,20 @@ def test_an_entry_that_cannot_be_meant_is_refused(key: str, value: object, why: 
         servicenow.Options.model_validate(options)
 
 
-def test_a_query_as_a_list_of_servicenow_copies_it_is_taken() -> None:
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("^category=software^EQ", "category=software"),
+        ("category=software^", "category=software"),
+        ("short_descriptionLIKEa^^", "short_descriptionLIKEa^^"),
+    ],
+)
+def test_a_query_as_a_list_of_servicenow_copies_it_is_taken(query: str, meant: str) -> None:
     options = {"connector": "servicenow", "url": "https://x", "token": "t"}
 
-    found = servicenow.Options.model_validate({**options, "incidents": "^category=software^EQ"})
+    found = servicenow.Options.model_validate({**options, "incidents": query})
 
-    assert found.incidents == "category=software"
+    assert found.incidents == meant
 
 
 @pytest.mark.parametrize(
