@@ -11,19 +11,11 @@ import pyarrow as pa
 from connectors import tables
 from connectors.contract import Batch, Column, Mode, Shape
 from connectors.gitlab_api import Project, Record, moment
+from connectors.told_rows import CHANGES, DEPLOYMENTS
 
 COLUMNS = {
-    "deployments": ("deployment_id", "service", "version", "status", "deployed_at", "failed"),
-    "changes": (
-        "change_id",
-        "deployment_id",
-        "service",
-        "author",
-        "title",
-        "committed_at",
-        "merged_at",
-        "deployed_at",
-    ),
+    "deployments": DEPLOYMENTS,
+    "changes": CHANGES,
     "gitlab_dora": ("day", "project", "figure", "reported"),
 }
 # https://docs.gitlab.com/api/deployments, and "skipped", which GitLab has too.

@@ -24,6 +24,17 @@ INCIDENTS = (
     "reopened",
 )
 EPISODES = ("incident_id", "episode", "service", "severity", "opened_at", "resolved_at")
+DEPLOYMENTS = ("deployment_id", "service", "version", "status", "deployed_at", "failed")
+CHANGES = (
+    "change_id",
+    "deployment_id",
+    "service",
+    "author",
+    "title",
+    "committed_at",
+    "merged_at",
+    "deployed_at",
+)
 
 
 def shape(into: str, rows: pa.Table) -> Shape:
