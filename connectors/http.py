@@ -15,7 +15,7 @@ from connectors.addresses import host, origin, shown_address, split
 from connectors.answers import Answer, Page, excerpt
 from connectors.contract import SourceError
 from connectors.credentials import Credential, basic, bearer
-from connectors.limits import Limits
+from connectors.limits import Limits, system_time
 from connectors.patience import Patience, Tries
 from connectors.refusals import Rejected, Unanswered, rejected, unauthorised, unreached
 
@@ -65,6 +65,7 @@ class Session:
         self._key = credential.key if credential else None
         self._secrets = credential.secrets if credential else ()
         self._was_taken = False
+        self._last_headers: Mapping[str, str] = {}
         self._timeout = timeout.total_seconds()
         self._patience = Patience(patience, limits or Limits(), waiting)
         self._session = _Redirecting({**(headers or {}), **(credential or _NOBODY).headers})
@@ -83,6 +84,15 @@ class Session:
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
+
+    def by_its_clock(self, ours: dt.datetime) -> dt.datetime:
+        """A moment (naive UTC), or that of the system's last answer where it is earlier.
+
+        Where our clock is ahead, what was read up to now was not: the system's now is still before.
+        """
+        moment = ours.replace(tzinfo=dt.UTC)
+        theirs = system_time(self._last_headers, moment.timestamp())
+        return min(moment, dt.datetime.fromtimestamp(theirs, dt.UTC)).replace(tzinfo=None)
 
     def json(
         self,
@@ -141,6 +151,7 @@ class Session:
                 with self._sent(url, params, form, body) as response:
                     if 200 <= response.status_code < 300:
                         self._was_taken = True
+                        self._last_headers = response.headers
                         return make(
                             Answer(response.url, response.headers, response.raw, self._timeout)
                         )

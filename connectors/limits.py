@@ -58,7 +58,7 @@ class Limits:
             return self.longer.wait(headers, now)
         if told is not None or self.reset is None or self._left(headers):
             return told
-        return _until(headers.get(self.reset, ""), self.form, _system_time(headers, now))
+        return _until(headers.get(self.reset, ""), self.form, system_time(headers, now))
 
     def _left(self, headers: Mapping[str, str]) -> float | None:
         return _number(headers.get(self.remaining, "")) if self.remaining else None
@@ -66,12 +66,12 @@ class Limits:
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The seconds to wait that Retry-After names, as a number or as a date; None for no sense."""
-    text, now = headers.get("Retry-After", ""), _system_time(headers, now)
+    text, now = headers.get("Retry-After", ""), system_time(headers, now)
     seconds = _until(text, "seconds", now)
     return _until(text, "http date", now) if seconds is None else seconds
 
 
-def _system_time(headers: Mapping[str, str], now: float) -> float:
+def system_time(headers: Mapping[str, str], now: float) -> float:
     """The system's clock where it shows it, for ours may be minutes off."""
     return _http_date(headers.get("Date", "")) or now
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from connectors.pointers import value_at
 from connectors.stripe_records import Record
 
 PAGE = 100
+_EPOCH = dt.datetime(1970, 1, 1)
 # The charge of a refund or of a dispute is one step further away.
 _ENTRIES = ("data.source", "data.source.charge")
 # From this version on a discount names its coupon, where it had all of it before.
@@ -44,6 +46,11 @@ class Api:
         self._subscriptions = ("data.customer", discounts, "data.items.data.discounts")
         self._known: dict[str, Record | None] = {}
         self._names: dict[str, str] = {}
+
+    def by_its_clock(self, ours: int) -> int:
+        """A moment (epoch seconds), or that of Stripe's last answer where it is earlier."""
+        moment = _EPOCH + dt.timedelta(seconds=ours)
+        return int((self._session.by_its_clock(moment) - _EPOCH).total_seconds())
 
     def ledger(self, begin: int, end: int) -> Iterator[list[Record]]:
         """Pages of the balance transactions from `begin` up to, not including, `end` (epoch

@@ -79,7 +79,8 @@ def payments(api: Api, ledger: Ledger, plan: Plan) -> Iterator[Batch]:
             if len(rows) >= _ROWS_AT_ONCE:
                 yield _batch(plan, "payments", rows, None)
                 rows = []
-        until = max(until or stop, stop)
+        reached = api.by_its_clock(stop)
+        until = max(until or reached, reached)
         if rows or stop == plan.end:
             yield _batch(plan, "payments", rows, plan.state(until))
         begin = stop

@@ -60,16 +60,17 @@ class Project:
         """What was given since the last pull, and what was changed since, less `lookback`."""
         until, changed = moment(known.get("until")), moment(known.get("changed"))
         begin = max(start, until - lookback) if until else start
-        # What is changed while the first reading lasts, over several pulls perhaps, comes after it.
         since = changed - lookback if changed else None
-        done = {"changed": (changed or now).isoformat()}
         for end, found in self._given(begin, now):
-            yield Step(map(self._answer, found), {**done, "until": end.isoformat()})
+            # What is changed while the first reading lasts, over several pulls perhaps, comes
+            # after it.
+            changed = changed or self._session.by_its_clock(now)
+            yield Step(map(self._answer, found), self._done(changed, end))
         if since is not None:
             for found, _ in self._changed(since):
                 yield Step([self._answer(record) for record in found], None)
-            done = {"changed": now.isoformat()}
-        yield Step((), {**done, "until": now.isoformat()})
+            changed = now
+        yield Step((), self._done(changed or now, now))
 
     def listed(self, start: dt.datetime, now: dt.datetime) -> Iterator[Answer]:
         """What was given in this stretch of time."""
@@ -79,6 +80,12 @@ class Project:
     def sample(self) -> Answer | None:
         """One of the last responses."""
         return next(map(self._answer, self._page({"order": "desc"})), None)
+
+    def _done(self, changed: dt.datetime, until: dt.datetime) -> State:
+        moments = {"changed": changed, "until": until}
+        return {
+            name: self._session.by_its_clock(each).isoformat() for name, each in moments.items()
+        }
 
     def _given(
         self, begin: dt.datetime, end: dt.datetime

@@ -68,7 +68,7 @@ class Form:
             end = min(begin + _WINDOW, now)
             for page in self._pages(begin, end):
                 yield Step(page, None)
-            yield Step((), {"until": end.isoformat()})
+            yield Step((), {"until": self._session.by_its_clock(end).isoformat()})
             begin = end
 
     def listed(self, start: dt.datetime, now: dt.datetime) -> Iterator[Answer]:

@@ -55,6 +55,23 @@ def closed_port() -> int:
 # --- asking -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("ours", "then"), [("2027-01-15T08:00:05", "2027-01-15T08:00:00"), ("2026-01-01", "2026-01-01")]
+)
+def test_a_moment_is_no_later_than_the_systems_last_answer(ours, then):
+    moment = dt.datetime.fromisoformat(ours)
+    answer = Answer(b"[]", headers={"Date": "Fri, 15 Jan 2027 08:00:00 GMT"})
+    with (
+        serving(lambda request: answer) as server,
+        Session(server.url, timeout=TIMEOUT) as session,
+    ):
+        before = session.by_its_clock(moment)
+        session.json("things")
+
+        assert before == moment
+        assert session.by_its_clock(moment) == dt.datetime.fromisoformat(then)
+
+
 def test_a_path_is_joined_to_the_prefix_of_the_address():
     with serving(lambda request: Answer(b"[1]")) as server:
         with Session(f"{server.url}/prometheus/?tenant=a", timeout=TIMEOUT) as session:

@@ -295,6 +295,17 @@ def test_the_next_pull_asks_again_for_the_last_hour_only(peer, server, landing):
     assert server.asked[0].query["created[lt]"] == str(day(0) + 900)
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(peer, server, landing, clock):
+    ahead = dt.timedelta(hours=5)
+    clock.now = float(day(0))
+    landing.pull(options(server), NOW + ahead)
+    peer.ledger.put(transaction("1", day(0) + 60, 1))
+    clock.now += 900
+    landing.pull(options(server), NOW + ahead + dt.timedelta(minutes=15))
+
+    assert [row[0] for row in entries(landing)] == ["txn_1"]
+
+
 def test_a_quiet_time_is_not_asked_for_again(server, landing):
     landing.pull(options(server), NOW)
     del server.asked[:]

@@ -126,6 +126,19 @@ def test_an_answer_from_before_start_does_not_count(system, source):
     assert len(source.rows()) == 1
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(system, source, clock):
+    clock.now = hour(10).replace(tzinfo=dt.UTC).timestamp()
+    early = system.give(hour(1), 9)
+    source.pull(15)
+    system.give(hour(10.1), 8)
+    if not isinstance(system, Typeform):
+        system.change(early, hour(10.1), 2)
+    clock.now += 900
+    source.pull(15.25)
+
+    assert source.rows() == system.scores()
+
+
 def test_the_next_pull_brings_what_is_new_and_what_came_late(system, source):
     system.give(hour(1), 9)
     source.pull(100)
