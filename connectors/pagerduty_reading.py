@@ -85,7 +85,7 @@ class Reading:
                     opened = incident.opened_at
                     is_whole = opened is None or opened >= start
                     self._meet(incident, logs.get(incident_id, Log()) if is_whole else None)
-            self._until = stop
+            self._until = self._api.session.by_its_clock(stop)
             yield from self._land()
 
     def unresolved(self) -> Iterator[Batch]:

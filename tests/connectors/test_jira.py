@@ -429,6 +429,20 @@ def test_an_issue_that_changes_while_it_is_read_comes_with_the_next_pull(site, s
     assert matches(source)
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(site, source, clock):
+    ahead = dt.timedelta(hours=5)
+    site.create()
+    clock.now = site.now.replace(tzinfo=dt.UTC).timestamp()
+    source.landing.pull(source.options, site.now + ahead)
+    site.wait(minutes=5)
+    site.create()
+    site.wait(minutes=5)
+    clock.now += 600
+    source.landing.pull(source.options, site.now + ahead)
+
+    assert matches(source)
+
+
 def test_what_search_does_not_show_yet_comes_with_a_later_pull(site, source):
     site.lag = dt.timedelta(minutes=10)
     issue = site.create()

@@ -127,6 +127,17 @@ def test_a_re_opening_long_after_the_resolution_is_seen(account, source):
     assert source.is_true()
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(account, source, clock):
+    clock.now = hour(10).replace(tzinfo=dt.UTC).timestamp()
+    account.happen(account.trigger(hour(1)), (hour(2), "resolve"))
+    source.pull(15)
+    account.happen(account.trigger(hour(10.1)), (hour(10.2), "resolve"))
+    clock.now += 900
+    source.pull(15.25)
+
+    assert source.is_true()
+
+
 def test_a_re_opening_that_no_entry_tells_is_dated_by_the_change_of_status(account, source):
     account.reopened_as = "something_else_log_entry"
     incident = account.trigger(hour(1))
