@@ -21,7 +21,7 @@ from kpi.judge import Change, change
 from kpi.periods import DAY, Calendar, Period, step
 from kpi.questions import TOTAL, Question
 from kpi.reach import Span, earlier
-from kpi.vocabulary import Metric
+from kpi.vocabulary import Metric, Vocabulary
 
 _YEAR = Span(1, "year")
 
@@ -71,7 +71,7 @@ def so_far(edition: Readable, metric: Metric, period: Period) -> Comparison | No
     None where no whole day of it has been told of yet, or where a row stands for more than a day.
     """
     vocabulary = edition.vocabulary
-    if any(vocabulary.tables[name].grain not in (None, "day") for name in metric.tables):
+    if not told_by_day(vocabulary, metric):
         return None
     days = elapsed(edition, metric, period)
     against = step(vocabulary.calendar, period, -1)
@@ -83,6 +83,11 @@ def so_far(edition: Readable, metric: Metric, period: Period) -> Comparison | No
         (found,) = ask(edition, Question((metric.name,), TOTAL, start=start, end=end)).cells
         values.append(found.value)
     return _compared(metric, period, values[0], against, values[1], days)
+
+
+def told_by_day(vocabulary: Vocabulary, metric: Metric) -> bool:
+    """Whether the first days of a period can be told apart: no row stands for more than a day."""
+    return all(vocabulary.tables[name].grain in (None, "day") for name in metric.tables)
 
 
 def elapsed(edition: Readable, metric: Metric, period: Period) -> int:

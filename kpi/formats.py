@@ -120,15 +120,7 @@ class Formats:
 
         What stands behind begins with a space where the locale leaves one.
         """
-        around = self._around(metric.unit)
-        if amount is None:
-            return NOTHING, ""
-        if around is None:
-            behind = self.unit(metric)
-            return self.value(metric, amount), f" {behind}" if behind else ""
-        text, below = _rounded(amount, decimals(metric))
-        shown = around.before[below] + self.locality.digits(text)
-        return shown, around.behind[below]
+        return (NOTHING, "") if amount is None else self._figure(metric, amount, decimals(metric))
 
     def with_unit(self, metric: Metric, amount: float | None) -> str:
         """A number of this metric with its unit."""
@@ -138,12 +130,24 @@ class Formats:
         """A target with its direction: '≥ 99.90'; a dash where there is none."""
         if amount is None:
             return NOTHING
-        return f"{_direction(metric)} {self.value(metric, amount)}"
+        return f"{_direction(metric)} {self.target_value(metric, amount)}"
+
+    def target_value(self, metric: Metric, amount: float) -> str:
+        """A target as a number alone."""
+        return self.number(amount, _places(metric, amount))
 
     def target_figure(self, metric: Metric, amount: float) -> tuple[str, str]:
         """A target with its direction, and the unit behind it, as `figure` says."""
-        shown, behind = self.figure(metric, amount)
+        shown, behind = self._figure(metric, amount, _places(metric, amount))
         return f"{_direction(metric)} {shown}", behind
+
+    def _figure(self, metric: Metric, amount: float, places: int) -> tuple[str, str]:
+        around = self._around(metric.unit)
+        if around is None:
+            behind = self.unit(metric)
+            return self.number(amount, places), f" {behind}" if behind else ""
+        text, below = _rounded(amount, places)
+        return around.before[below] + self.locality.digits(text), around.behind[below]
 
     # --- days, moments and periods ---
 
@@ -220,6 +224,13 @@ def _rounded(value: float, places: int) -> tuple[str, bool]:
     """A number without its sign, and whether it has one: what rounds to nothing has none."""
     text = f"{abs(value):.{places}f}"
     return text, value < 0 and bool(text.strip("0."))
+
+
+def _places(metric: Metric, target: float) -> int:
+    """The decimals of a target: a small share of one has some, or 2 would not be within '≤ 2'."""
+    places = decimals(metric)
+    is_share = places == 0 and abs(target) < 100 and target != round(target)
+    return 1 if is_share else places
 
 
 def _direction(metric: Metric) -> str:

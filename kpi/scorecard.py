@@ -45,6 +45,8 @@ class Row:
     Where neighbouring periods share rows, `own` are the same periods with their own rows alone: the
     value is shown, but the routine range and the signals are those of `own`. There a value is None
     where too few rows are the period's own.
+
+    `days` is only there where the period is not over: the number is that of so many first days.
     """
 
     metric: Metric
@@ -61,11 +63,12 @@ class Row:
     margin: float | None = None
     own: tuple[Point, ...] = ()
     restated: Restated | None = None
+    days: int | None = None
 
     @property
     def signal(self) -> Signal | None:
-        """The signal at the shown period."""
-        return self.judged.latest if self.value is not None else None
+        """The signal at the shown period; a period that is not over has none."""
+        return self.judged.latest if self.value is not None and self.days is None else None
 
     @property
     def needs_attention(self) -> bool:
@@ -96,6 +99,7 @@ class Scorecard:
     period: Period
     bands: tuple[Band, ...]
     late_sources: tuple[SourceReport, ...]
+    incomplete: bool = False
 
     @property
     def rows(self) -> tuple[Row, ...]:

@@ -41,6 +41,7 @@ READING = {
         "restated",
         "rows",
         "scorecard",
+        "so_far",
         "targets",
         "vocabulary",
         "vocabulary_file",

@@ -136,7 +136,13 @@ def signal_words(row: Row) -> str:
     if row.value is None:
         if row.freshness is None:
             return "No source fills it yet"
-        return "No rows yet" if row.freshness.word == "no rows yet" else "Unknown for this period"
+        if row.freshness.word == "no rows yet":
+            return "No rows yet"
+        if row.days is None:
+            return "Unknown for this period"
+        return "Unknown so far" if row.days else "No whole day told of yet"
+    if row.days is not None:
+        return "Not judged yet"
     return "Routine" if row.judged.limits else "Not judged"
 
 

@@ -20,7 +20,7 @@ def one_list(card: Scorecard, formats: Formats, keep: rows.Keep) -> str:
         ("", "Metric"),
         ("", "Side"),
         ("", "Owners: business · IT"),
-        ("right", formats.period(card.period)),
+        ("right", rows.period_head(card, formats)),
         ("right", "Target"),
         ("right", rows.before_head(card, formats)),
         ("", rows.past_head(card)),

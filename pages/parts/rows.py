@@ -29,9 +29,10 @@ def side_by_side(card: Scorecard, formats: Formats, keep: Keep) -> str:
 
 
 def shown_periods(card: Scorecard, formats: Formats) -> tuple[Period, ...]:
-    """The periods that a row's past shows, up to and with the scorecard's own."""
-    back = SHOWN[card.grain]
-    return tuple(step(formats.calendar, card.period, count) for count in range(1 - back, 1))
+    """The periods that a row's past shows, up to and with the last that is over."""
+    back, last = SHOWN[card.grain], -1 if card.incomplete else 0
+    first = last + 1 - back
+    return tuple(step(formats.calendar, card.period, count) for count in range(first, last + 1))
 
 
 def past_head(card: Scorecard) -> str:
@@ -40,8 +41,13 @@ def past_head(card: Scorecard) -> str:
 
 
 def before_head(card: Scorecard, formats: Formats) -> str:
-    """'vs week 46'."""
-    return f"vs {_before(card.period, formats)}"
+    """'vs week 46'; of a period that is not over not all of the one before is meant."""
+    return "vs same days" if card.incomplete else f"vs {_before(card.period, formats)}"
+
+
+def period_head(card: Scorecard, formats: Formats) -> str:
+    """'Week 47', 'Week 48 so far'."""
+    return formats.period(card.period) + (" so far" if card.incomplete else "")
 
 
 def outcome_head(band: Band) -> str:
@@ -85,7 +91,9 @@ def number(row: Row, formats: Formats) -> str:
 
 
 def earlier(row: Row, card_period: Period, formats: Formats) -> str:
-    """Which period a number belongs to, where that is not the scorecard's."""
+    """Which period a number belongs to, or how much of it, where that is not the scorecard's."""
+    if row.days:
+        return f'<span class="earlier muted nowrap">{_part(row)}</span> '
     if row.period == card_period or row.value is None:
         return ""
     words = formats.period(row.period).replace("Week", "week")
@@ -105,6 +113,19 @@ def _before(period: Period, formats: Formats) -> str:
     # A column is narrow, and which year the month before belongs to is plain.
     words = formats.month(before.start) if period.grain == "month" else formats.period(before)
     return words.replace("Week", "week")
+
+
+def _part(row: Row) -> str:
+    """'5 of 7 days'."""
+    return f"{row.days} of {row.period.days} days"
+
+
+def _against(row: Row, formats: Formats) -> str:
+    before = _before(row.period, formats)
+    if row.days is None:
+        return f"against {before}"
+    many = formats.several(row.days, "day") if row.days > 1 else "day"
+    return f"against the first {many} of {before}"
 
 
 def _where(row: Row) -> dict[str, str]:
@@ -178,7 +199,7 @@ def _value(row: Row, periods: Sequence[Period], formats: Formats) -> str:
 
 
 def _change(row: Row, formats: Formats) -> str:
-    against = f"against {_before(row.period, formats)}"
+    against = escaped(_against(row, formats))
     return (
         f'<div role="cell" class="change" title="{against}">{marks.change_arrow(row, formats)}'
         f'<div class="sub">{marks.change_word(row)}</div></div>'

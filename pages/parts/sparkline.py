@@ -88,9 +88,10 @@ def sentence(row: Row, known: Sequence[tuple[int, float, object]], formats: Form
         of = f" of each {grain}'s own rows" if row.own else ""
         said += f"; routine range{of} {formats.value(metric, lower)} to "
         said += formats.value(metric, upper)
-    if row.target is not None:
+    # The share of a few days says nothing about the whole periods that are drawn.
+    if row.target is not None and row.days is None:
         at = "at least" if metric.good == "up" else "at most"
-        said += f"; target {at} {formats.value(metric, row.target)}"
+        said += f"; target {at} {formats.target_value(metric, row.target)}"
     return f"{said}; {marks.signal_words(row)}"
 
 

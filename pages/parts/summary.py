@@ -7,6 +7,7 @@ from kpi.judge import ENOUGH, Status, Verdict
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
+from pages.parts.rows import period_head
 
 _OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
 
@@ -24,7 +25,10 @@ def counted(card: Scorecard, formats: Formats) -> str:
     if others:
         which = ", ".join(f"{count} {status}" for status, count in others.items())
         said.append(f'<span title="{which}">{sum(others.values())} without status</span>')
-    said.append(formats.several(card.signals, "signal") if card.signals else "no signal")
+    if card.incomplete:
+        said.append(f"signals are judged when the {card.grain} is over")
+    else:
+        said.append(formats.several(card.signals, "signal") if card.signals else "no signal")
     failing = sum(report.last_outcome == "failed" for report in card.late_sources)
     late = len(card.late_sources) - failing
     for count, word in ((late, "late"), (failing, "failing")):
@@ -35,6 +39,11 @@ def counted(card: Scorecard, formats: Formats) -> str:
 
 def questions(card: Scorecard, formats: Formats) -> str:
     """At most three metrics worth a question, with the numbers that make them so."""
+    if card.incomplete:
+        grain = {} if card.grain == "week" else {"period": card.grain}
+        whole = link("scorecard", f"last complete {card.grain}", **grain)
+        said = f"Worth a question: what the {whole} says."
+        return f'<p class="questions muted"><span>{said}</span></p>'
     if not card.questions:
         judged = any(row.judged.limits for row in card.rows)
         why = (
@@ -49,7 +58,7 @@ def questions(card: Scorecard, formats: Formats) -> str:
     )
 
 
-def legend() -> str:
+def legend(card: Scorecard) -> str:
     """What every shape and line means."""
     meanings = {
         Status.ON_TARGET: "on target",
@@ -68,6 +77,8 @@ def legend() -> str:
         '<i class="restated">r</i>restated',
         "Owners: business · IT",
     ]
+    if card.incomplete:
+        shapes.insert(0, "2 of 7 days: incomplete; change and target are for as many days")
     items = "".join(f'<li class="with">{shape}</li>' for shape in shapes)
     return f'<ul class="legend" aria-label="Legend">{items}</ul>'
 
@@ -91,15 +102,17 @@ def nothing_to_show(card: Scorecard, everything: str) -> str:
 
 
 def _when(card: Scorecard, formats: Formats) -> str:
-    words = formats.period(card.period)
-    return words if card.grain == "month" else f"{words}, {formats.days(card.period)}"
+    words = period_head(card, formats)
+    if card.grain != "month":
+        words = f"{words}, {formats.days(card.period)}"
+    return f'{words} · <span class="word near">incomplete</span>' if card.incomplete else words
 
 
 def _question(row: Row, formats: Formats) -> str:
     metric = row.metric
     said = escaped(formats.with_unit(metric, row.value))
     if row.target is not None and row.status is not Status.ON_TARGET:
-        said += f" against {formats.value(metric, row.target)}"
+        said += f" against {formats.target_value(metric, row.target)}"
     if row.signal is not None:
         # Off target with a signal needs no word for which way that is.
         plain = row.status is Status.OFF_TARGET and row.signal.verdict is Verdict.WORSE

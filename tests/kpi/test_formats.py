@@ -107,6 +107,14 @@ def test_a_target_shows_its_direction(good: str, expected: str) -> None:
     assert formats.target(metric(good=good, unit="%", decimals=2), 99.9) == expected
 
 
+@pytest.mark.parametrize(
+    ("amount", "expected"), [(2, "≥ 2"), (1.714, "≥ 1.7"), (12.857, "≥ 12.9"), (385.7, "≥ 386")]
+)
+def test_a_small_share_of_a_target_has_a_decimal(amount: float, expected: str) -> None:
+    assert formats.target(metric(), amount) == expected
+    assert formats.target_figure(metric(), amount) == (expected, "")
+
+
 def test_no_target_is_a_dash() -> None:
     assert formats.target(metric(), None) == "—"
 
