@@ -185,7 +185,7 @@ def parse_period(calendar: Calendar, text: str) -> Period | None:
             return first
         quarter = period_of(calendar, "quarter", first.start)
         return step(calendar, quarter, int(match["quarter"]) - 1)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

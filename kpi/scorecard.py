@@ -11,7 +11,7 @@ from kpi.answers import Cell, ask_apart
 from kpi.editions import Edition, Freshness, SourceReport, freshness
 from kpi.formats import decimals
 from kpi.judge import Change, Judged, Signal, Status, Verdict, change, judge, status
-from kpi.periods import DAY, Period, period_of, step
+from kpi.periods import DAY, FIRST_DAY, Period, parse_period, period_of, step
 from kpi.questions import Question
 from kpi.reach import OVERLAPPING
 from kpi.restated import Restated
@@ -128,15 +128,18 @@ class Scorecard:
         return tuple(row for _, _, row in sorted(ranked, key=lambda r: r[:2])[:3])
 
 
-def scorecard(edition: Edition, grain: str = "week", *, now: dt.datetime) -> Scorecard:
-    """The scorecard of an edition for its last whole period of this grain.
+def scorecard(
+    edition: Edition, grain: str = "week", *, now: dt.datetime, period: Period | None = None
+) -> Scorecard:
+    """The scorecard of an edition for its last whole period of this grain, or for an earlier one.
 
-    The period follows from when the edition was published, so that an edition always shows the
-    same; only the age of its sources follows `now` (naive UTC).
+    The last period follows from when the edition was published, so that an edition always shows
+    the same; only the age of its sources follows `now` (naive UTC). An earlier period is judged by
+    what came before it and by nothing that came later, in the facts and words of this edition.
     """
     vocabulary = edition.vocabulary
     shown = vocabulary.shown
-    period = last_period(edition, grain)
+    period = period or last_period(edition, grain)
     series = history(edition, tuple(metric.name for metric in shown), grain, period)
     overlapping = tuple(metric.name for metric in shown if overlaps(vocabulary, metric))
     own = history(edition, overlapping, grain, period, own_rows=True)
@@ -156,6 +159,19 @@ def last_period(edition: Edition, grain: str) -> Period:
     calendar = edition.vocabulary.calendar
     today = calendar.local_day(edition.published_at)
     return period_of(calendar, grain, period_of(calendar, grain, today).start - DAY)
+
+
+def period_at(edition: Edition, grain: str, text: str) -> Period:
+    """The period of this grain in which a named one begins: `2026-W44`, `2026-10`, `2026-10-26`.
+
+    Where the text names none, or one that was not over, it is the last that was.
+    """
+    calendar, last = edition.vocabulary.calendar, last_period(edition, grain)
+    named = parse_period(calendar, text)
+    if named is None or not FIRST_DAY <= named.start < last.end:
+        return last
+    found = period_of(calendar, grain, named.start)
+    return found if step(calendar, found, 1 - JUDGED[grain]).start >= FIRST_DAY else last
 
 
 def history(

@@ -1,6 +1,9 @@
 """The joint scorecard: every metric of both sides by outcome, and what is worth a question."""
 
-from pages.parts import frame, summary
+import streamlit as st
+
+from kpi.scorecard import last_period, period_at
+from pages.parts import frame, other_periods, summary
 from pages.parts.kept import kept_scorecard, kept_scorecard_so_far
 from pages.parts.one_list import one_list
 from pages.parts.rows import side_by_side
@@ -25,7 +28,12 @@ with frame.head("Scorecard"):
     show = frame.choice("show", "Filter", {"all": "All", "attention": "Needs attention"})
 
 grain, _, begun = asked.partition("-")
-card = (kept_scorecard_so_far if begun else kept_scorecard)(edition, grain)
+last = last_period(edition, grain)
+if begun:
+    card = kept_scorecard_so_far(edition, grain)
+else:
+    named = st.query_params.get(other_periods.NAME, "")
+    card = kept_scorecard(edition, grain, period_at(edition, grain, named))
 kept = [row for row in card.rows if show == "all" or row.needs_attention]
 if kept:
     draw = side_by_side if view == "sides" else one_list
@@ -34,5 +42,6 @@ else:
     everything = frame.link("scorecard", "Show all", period=asked, view=view)
     rows = summary.nothing_to_show(card, everything)
 
-frame.about(edition, summary.counted(card, formats))
+others = other_periods.around(card, formats, last, {"view": view, "show": show})
+frame.about(edition, f"{summary.counted(card, formats, last)} · {others}")
 frame.sheet("scorecard", summary.questions(card, formats) + rows + summary.legend(card))

@@ -7,33 +7,38 @@ import datetime as dt
 import streamlit as st
 
 from kpi.editions import Edition
-from kpi.scorecard import Scorecard, scorecard
+from kpi.periods import Period
+from kpi.scorecard import Scorecard, last_period, scorecard
 from kpi.so_far import scorecard_so_far
 from pages.parts import frame
 
 
-def kept_scorecard(edition: Edition, grain: str) -> Scorecard:
+def kept_scorecard(edition: Edition, grain: str, period: Period | None = None) -> Scorecard:
     """The scorecard of an edition; within a minute everybody gets the same."""
-    # A home folder that is emptied and filled again counts its editions from one again.
-    version = (str(edition.path), edition.number, edition.published_at)
-    return _scorecard(version, grain, frame.now(), edition)
+    period = period or last_period(edition, grain)
+    return _scorecard(_version(edition), period, frame.now(), edition)
 
 
 def kept_scorecard_so_far(edition: Edition, grain: str) -> Scorecard:
     """The same for the period that has only begun."""
-    version = (str(edition.path), edition.number, edition.published_at)
-    return _so_far(version, grain, frame.now(), edition)
+    last = last_period(edition, grain)
+    return _so_far(_version(edition), last, frame.now(), edition)
+
+
+def _version(edition: Edition) -> tuple[str, int, dt.datetime]:
+    # A home folder that is emptied and filled again counts its editions from one again.
+    return str(edition.path), edition.number, edition.published_at
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _scorecard(
+    version: tuple[str, int, dt.datetime], period: Period, now: dt.datetime, _edition: Edition
+) -> Scorecard:
+    return scorecard(_edition, period.grain, now=now, period=period)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _so_far(
-    version: tuple[str, int, dt.datetime], grain: str, now: dt.datetime, _edition: Edition
+    version: tuple[str, int, dt.datetime], last: Period, now: dt.datetime, _edition: Edition
 ) -> Scorecard:
-    return scorecard_so_far(_edition, _scorecard(version, grain, now, _edition))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _scorecard(
-    version: tuple[str, int, dt.datetime], grain: str, now: dt.datetime, _edition: Edition
-) -> Scorecard:
-    return scorecard(_edition, grain, now=now)
+    return scorecard_so_far(_edition, _scorecard(version, last, now, _edition))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kpi.formats import Formats
 from kpi.judge import ENOUGH, Status, Verdict
+from kpi.periods import Period
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
@@ -12,11 +13,11 @@ from pages.parts.rows import period_head
 _OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
 
 
-def counted(card: Scorecard, formats: Formats) -> str:
+def counted(card: Scorecard, formats: Formats, last: Period) -> str:
     """The period and how many metrics stand how; counted over all rows, whatever is filtered."""
     counts = card.counts
     total = len(card.rows)
-    said = [_when(card, formats), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
+    said = [_when(card, formats, last), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
     if counts[Status.NEAR]:
         said.append(f"{counts[Status.NEAR]} near")
     if counts[Status.OFF_TARGET]:
@@ -101,11 +102,14 @@ def nothing_to_show(card: Scorecard, everything: str) -> str:
     )
 
 
-def _when(card: Scorecard, formats: Formats) -> str:
+def _when(card: Scorecard, formats: Formats, last: Period) -> str:
     words = period_head(card, formats)
     if card.grain != "month":
         words = f"{words}, {formats.days(card.period)}"
-    return f'{words} · <span class="word near">incomplete</span>' if card.incomplete else words
+    if card.period == last:
+        return words
+    other = "incomplete" if card.incomplete else f"an earlier {card.grain}"
+    return f'{words} · <span class="word near">{other}</span>'
 
 
 def _question(row: Row, formats: Formats) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from kpi.judge import Status, Verdict
+from kpi.periods import Calendar, step
 from kpi.reports import SourceReport
-from kpi.scorecard import Row, Scorecard, last_period, scorecard
+from kpi.scorecard import Row, Scorecard, last_period, period_at, scorecard
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 
 # A Saturday: the last whole week is that of 9 November.
@@ -387,3 +388,49 @@ def test_a_period_is_named_in_the_vocabularys_calendar() -> None:
     memory = edition({"m": [1]})
 
     assert memory.vocabulary.formats.period(card(memory).period) == "Week 46"
+
+
+# --- an earlier period ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [1, 2, 5])
+def test_an_earlier_week_is_judged_as_it_was_when_it_was_the_last(back: int) -> None:
+    values = [*ROUTINE, 30, 31, 9, 10, 40, 11]
+    target = {"a": {"target": 12, "tolerance": 1}}
+    memory = edition({"a": values}, target)
+    earlier = step(Calendar(), last_period(memory, "week"), -back)
+    (seen_again,) = scorecard(memory, now=PUBLISHED, period=earlier).rows
+    # Nothing is known here of what came later.
+    seen_then = row(edition({"a": values[:-back]}, target))
+
+    assert seen_again.period.start == LAST_WEEK - back * WEEK
+    assert (seen_again.value, seen_again.status) == (seen_then.value, seen_then.status)
+    assert seen_again.change == seen_then.change
+    assert seen_again.signal == seen_then.signal
+    assert seen_again.judged.limits == seen_then.judged.limits
+
+
+@pytest.mark.parametrize(
+    ("grain", "text", "start"),
+    [
+        ("week", "2026-W44", "2026-10-26"),
+        ("week", "2026-10-26", "2026-10-26"),
+        ("week", "2026-10-28", "2026-10-26"),
+        ("month", "2026-09", "2026-09-01"),
+        ("month", "2026-09-07", "2026-09-01"),
+        ("quarter", "2026-Q1", "2026-01-01"),
+        ("week", "2026-W47", "2026-11-09"),
+        ("week", "2031-W01", "2026-11-09"),
+        ("week", "1970-W02", "2026-11-09"),
+        ("week", "0001-01-01", "2026-11-09"),
+        ("week", "9999-W52", "2026-11-09"),
+        ("week", "yesterday", "2026-11-09"),
+        ("week", "", "2026-11-09"),
+    ],
+)
+def test_a_period_is_asked_for_by_its_name_or_a_day_of_it(
+    grain: str, text: str, start: str
+) -> None:
+    found = period_at(edition({"a": ROUTINE}), grain, text)
+
+    assert (found.grain, found.start.isoformat()) == (grain, start)
