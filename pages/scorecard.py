@@ -42,6 +42,6 @@ else:
     everything = frame.link("scorecard", "Show all", period=asked, view=view)
     rows = summary.nothing_to_show(card, everything)
 
-others = other_periods.around(card, formats, last, {"view": view, "show": show})
+others = other_periods.around(card, formats, last, view)
 frame.about(edition, f"{summary.counted(card, formats, last)} · {others}")
 frame.sheet("scorecard", summary.questions(card, formats) + rows + summary.legend(card))

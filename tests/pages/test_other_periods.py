@@ -32,7 +32,7 @@ def test_an_earlier_week_is_shown_as_it_was(published: Path, at: str) -> None:
 def test_links_lead_to_the_period_before_and_after(published: Path) -> None:
     found = steps(sheets(open_app(at="2026-W08", view="list"))["about"])
 
-    kept = "view=list&show=all"
+    kept = "view=list"
     assert found["‹ week 7"] == f"./?period=week&at=2026-02-09&{kept}"
     assert found["week 9 ›"] == f"./?period=week&at=2026-02-23&{kept}"
     assert found["latest"] == f"./?period=week&{kept}"
