@@ -7,6 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +125,17 @@ class Edition:
     def facts(self) -> Mapping[str, Facts]:
         """What questions must know of every fact table that has columns."""
         return reports.read_facts(self.query, self.tables, self.vocabulary.calendar)
+
+    def under(self, vocabulary: Vocabulary) -> Edition:
+        """These facts under definitions that are not published, seen by nobody else.
+
+        Their calendar and their tables must be the edition's own.
+        """
+        tried = copy(self)
+        tried.__dict__["vocabulary"] = vocabulary
+        # What was restated are published numbers.
+        tried.restated = {}
+        return tried
 
     @property
     def fresh_until(self) -> Mapping[str, dt.datetime]:

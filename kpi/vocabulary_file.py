@@ -68,7 +68,11 @@ def load_vocabulary(text: str, name: str = "metrics.yaml") -> Vocabulary:
 
 @lru_cache(maxsize=4)
 def _loaded(text: str, name: str) -> Vocabulary:
-    document = read_yaml(text, name)
+    return checked(read_yaml(text, name))
+
+
+def checked(document: Document) -> Vocabulary:
+    """The vocabulary of a document; raises VocabularyRefused with every mistake in it at once."""
     vocabulary = _Reader(document).read() if document.value is not None else None
     if vocabulary is None and not document.problems:
         document.refuse((), "there is nothing in this file.", "Begin with: version: 1.")

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,6 +156,35 @@ class Document:
         lines = self.text.split("\n")[first : self.last_line(path)]
         indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         return "\n".join(line[indent:] for line in lines).rstrip()
+
+    def with_entries(self, section: str, other: Document, at: Path) -> Document:
+        """This document with what stands in another one at a path as entries of a section.
+
+        They come first, and in the place of entries of the same name. The other text follows this
+        one, from line `self.lines_above` on, so that every place tells which of the two it is in.
+        """
+        entries = other.at(at)
+        own = self.value.get(section) or {}
+        kept = {name: entry for name, entry in own.items() if name not in entries}
+        joined = Document(self.name, f"{self.text}\n{other.text}")
+        joined.value = {**self.value, section: {**entries, **kept}}
+        # Whoever has the other document still has it with its own places.
+        values, keys = deepcopy((other._values, other._keys))
+        _move([*values.values(), *keys.values()], len(self.text) + 1, self.lines_above)
+        for nodes, mine, theirs in (
+            (joined._values, self._values, values),
+            (joined._keys, self._keys, keys),
+        ):
+            replaced = {(section, name) for name in entries}
+            nodes.update({p: n for p, n in mine.items() if p[:2] not in replaced})
+            inside = {p: n for p, n in theirs.items() if len(p) > len(at) and p[: len(at)] == at}
+            nodes.update({(section, *p[len(at) :]): n for p, n in inside.items()})
+        return joined
+
+    @property
+    def lines_above(self) -> int:
+        """How many lines stand above a text that follows this one."""
+        return self.text.count("\n") + 1
 
     def refuse(self, path: Path, what: str, fix: str = "", *, at_key: bool = False) -> None:
         """Notes a problem with the value (or the key) at this path."""
@@ -362,6 +391,14 @@ def _note_torn(document: Document, before: Node | None, torn: list[ScalarNode]) 
         whole = " ".join(written.split())
     what, fix = torn_problem(torn[0].value, whole, secret=document.secret)
     document.problems.append(Problem(document.name, _start(torn[0]), what, fix))
+
+
+def _move(nodes: Iterable[Node], characters: int, lines: int) -> None:
+    """Makes nodes stand that much further behind; a mark that two of them share moves once."""
+    marks = {id(m): m for node in nodes for m in (node.start_mark, node.end_mark)}
+    for mark in marks.values():
+        mark.index += characters
+        mark.line += lines
 
 
 def _is_absent(node: Node) -> bool:
