@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from kpi import scorecard
 from kpi.editions import Edition
 from kpi.fitting import against_facts
 from kpi.grammar import SECTIONS, MetricEntry
 from kpi.model_check import keys_of
 from kpi.questions import Question, QuestionRefused, check_question
 from kpi.remarks import unknown_values
+from kpi.scorecard import Row
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.vocabulary_file import VocabularyRefused, checked
 from kpi.yaml_text import Document, Path, Place, Problem, read_yaml
@@ -81,6 +84,16 @@ def try_entries(edition: Edition, text: str) -> Trial:
 def finest_grain(vocabulary: Vocabulary, metric: Metric) -> str:
     """The grain to show a metric by: weeks, else the shortest that its facts allow."""
     return next(grain for grain in _GRAINS if _can_be_asked(vocabulary, metric, grain))
+
+
+def row(edition: Edition, metric: Metric, grain: str, now: dt.datetime) -> Row:
+    """The metric's row as the scorecard would show it; raises QuestionRefused."""
+    period = scorecard.last_period(edition, grain)
+    cells = scorecard.history(edition, (metric.name,), grain, period)[metric.name]
+    own = None
+    if scorecard.overlaps(edition.vocabulary, metric):
+        own = scorecard.history(edition, (metric.name,), grain, period, own_rows=True)[metric.name]
+    return scorecard.row(edition, metric, period, cells, now, own)
 
 
 def _can_be_asked(vocabulary: Vocabulary, metric: Metric, grain: str) -> bool:

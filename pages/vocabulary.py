@@ -1,14 +1,11 @@
 """The shared vocabulary: every metric with its meaning and owners, then the words below them."""
 
-from dataclasses import replace
-
 import streamlit as st
 
-from pages.parts import frame, pickers
+from pages.parts import frame, pickers, try_entry
 from pages.parts.glossary import glossary
 from pages.parts.search import Search
-from pages.parts.vocabulary_list import Listed, metric_list
-from pages.parts.which_metric import nearest
+from pages.parts.vocabulary_list import Listed, metric_list, nothing_found
 
 edition = frame.edition()
 vocabulary, formats = edition.vocabulary, edition.vocabulary.formats
@@ -25,36 +22,25 @@ counts = (
     formats.several(len(vocabulary.dimensions), "dimension"),
     formats.several(len(vocabulary.tables), "fact table"),
     formats.several(helpers, "helper"),
+    try_entry.opener("Try an entry"),
 )
 frame.about(edition, " · ".join(counts))
-typed = pickers.search(
-    "q", "Search", "Search names, definitions, other names and owners: SLA, attrition, speed …"
-)
 
-search = Search(typed)
-today = vocabulary.calendar.local_day(edition.published_at)
-listed = Listed(vocabulary, search, side, st.query_params.get("open", ""), today)
-words = glossary(edition, search) if side == "all" else ""
-if listed.metrics or words:
-    frame.sheet("vocabulary", (metric_list(listed) if listed.metrics else "") + words)
-elif side != "all" and replace(listed, side="all").metrics:
-    everywhere = frame.link("vocabulary", "Search all sides", q=search.typed)
-    frame.sheet(
-        "vocabulary",
-        '<div class="nothing" role="status"><h2>Nothing on this side</h2>'
-        f"<p>“{frame.escaped(search.typed)}” is known elsewhere. {everywhere}</p></div>",
+place = st.container()
+if try_entry.asked():
+    # The pane comes first: who opened it goes on there, and on a phone need not pass the list.
+    with st.container(key="beside"):
+        pane, place = st.columns([2, 3], gap="medium")
+    with pane:
+        try_entry.show(edition)
+with place:
+    typed = pickers.search(
+        "q", "Search", "Search names, definitions, owners, dimensions and units: SLA, attrition …"
     )
-else:
-    near = nearest(edition, search.typed)
-    offer = (
-        f"Did you mean {frame.link('metric', frame.escaped(near.label), m=near.name)}? "
-        if near
-        else ""
-    )
-    frame.sheet(
-        "vocabulary",
-        f'<div class="nothing" role="status"><h2>Nothing here is called '
-        f"“{frame.escaped(search.typed)}”</h2><p>{offer}Search other words, or "
-        f"{frame.link('vocabulary', 'show everything')}. What both sides need and nobody has "
-        "defined yet belongs into metrics.yaml, with an owner on each side.</p></div>",
-    )
+    search = Search(typed)
+    today = vocabulary.calendar.local_day(edition.published_at)
+    opened = st.query_params.get("open", "")
+    listed = Listed(vocabulary, search, side, opened, today, edition.reports)
+    words = glossary(edition, search) if side == "all" else ""
+    found = (metric_list(listed) if listed.metrics else "") + words
+    frame.sheet("vocabulary", found or nothing_found(edition, listed))

@@ -180,6 +180,9 @@ def sheet(name: str, content: str) -> None:
     shown = _sheet()(key=f"sheet_{name}", data={"html": content}, on_follow_change=lambda: None)
     if shown.follow:
         address = urlsplit(shown.follow)
+        if not address.path:
+            st.query_params.from_dict(dict(parse_qsl(address.query)))
+            st.rerun()
         for page, path in ADDRESSES.items():
             if address.path == path:
                 file = ROOT / "pages" / f"{page}.py"
@@ -190,6 +193,14 @@ def link(page: str, content: str, *, classes: str = "", **parameters: str) -> st
     """A link to another page with its parameters; `content` is HTML."""
     address = ADDRESSES[page] + (f"?{urlencode(parameters)}" if parameters else "")
     return f'<a data-page class="{classes}" href="{html.escape(address)}">{content}</a>'
+
+
+def here(content: str, *, classes: str = "", **changed: str | None) -> str:
+    """A link that stays on this page, with other parameters; None takes one away."""
+    asked = {**st.query_params.to_dict(), **changed}
+    kept = {name: value for name, value in asked.items() if value is not None}
+    address = html.escape(f"?{urlencode(kept)}")
+    return f'<a data-page class="{classes}" href="{address}">{content}</a>'
 
 
 def escaped(value: object, longest: int = LONGEST) -> str:

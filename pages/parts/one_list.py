@@ -41,7 +41,7 @@ def _body(band: Band, periods: Sequence[Period], formats: Formats, keep: rows.Ke
         return ""
     lines = "".join(_line(row, periods, formats) for row in kept)
     gaps = "".join(
-        f'<tr class="missing"><td></td><td colspan="9">{rows.gap(side)}</td></tr>'
+        f'<tr class="missing"><td></td><td colspan="9">{rows.gap(band.outcome, side)}</td></tr>'
         for side, there in (("it", band.it), ("business", band.business))
         if not there and (band.it or band.business)
     )

@@ -8,6 +8,7 @@ from kpi.formats import Formats
 from kpi.judge import Status
 from kpi.periods import Period, step
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
+from kpi.vocabulary import Outcome
 from pages.parts import marks
 from pages.parts.frame import escaped, link
 from pages.parts.sparkline import sparkline
@@ -100,12 +101,11 @@ def earlier(row: Row, card_period: Period, formats: Formats) -> str:
     return f'<span class="earlier near nowrap">{words}</span> '
 
 
-def gap(side: str) -> str:
+def gap(outcome: Outcome, side: str) -> str:
     """An outcome without any metric on one side says so, and how that ends."""
-    return (
-        f'<p class="gap muted">No {"IT" if side == "it" else side} metric yet'
-        f" · {link('vocabulary', 'See the vocabulary')}</p>"
-    )
+    attempt = link("vocabulary", "Try an entry", **{"try": f"{outcome.name}.{side}"})
+    word = "IT" if side == "it" else side
+    return f'<p class="gap muted">No {word} metric yet · {attempt}</p>'
 
 
 def _before(period: Period, formats: Formats) -> str:
@@ -155,7 +155,7 @@ def _band(band: Band, periods: Sequence[Period], formats: Formats, keep: Keep) -
         halves = []
         for side, rows in (("it", band.it), ("business", band.business)):
             drawn = [_half(row, side, periods, formats) for row in rows if keep(row)]
-            content = _table(band, side, drawn) if rows else gap(side)
+            content = _table(band, side, drawn) if rows else gap(band.outcome, side)
             halves.append(f'<div class="side">{content}</div>')
         both = f'<div class="both">{"".join(halves)}</div>'
     across = _table(band, "joint", joint)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kpi.editions import Edition, SourceReport
 from kpi.formats import NOTHING, Formats
 from kpi.targets import Step
 from kpi.vocabulary import Metric, Outcome, Vocabulary
-from pages.parts.frame import escaped, link
+from pages.parts.frame import escaped, here, link
 from pages.parts.rows import SIDES
 from pages.parts.search import Search
+from pages.parts.which_metric import nearest
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Listed:
     side: str
     opened: str
     today: dt.date
+    reports: Sequence[SourceReport] = ()
 
     def keeps(self, metric: Metric) -> bool:
         """Whether a metric is among them."""
@@ -36,8 +39,20 @@ class Listed:
             metric.owners.it,
             metric.owners.business,
             outcome.label,
+            metric.unit,
+            *self.words_of(metric),
+            *self.sources_of(metric),
         )
         return self.side in ("all", metric.side) and self.search.finds(texts)
+
+    def words_of(self, metric: Metric) -> tuple[str, ...]:
+        """What the dimensions of a metric are called, and its fact tables."""
+        labels = (self.vocabulary.dimensions[word].label for word in metric.dimensions)
+        return (*labels, *metric.dimensions, *metric.tables)
+
+    def sources_of(self, metric: Metric) -> tuple[str, ...]:
+        """The sources that fill its fact tables."""
+        return tuple(r.source for r in self.reports if set(r.into) & set(metric.tables))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -64,6 +79,30 @@ def metric_list(listed: Listed) -> str:
     )
 
 
+def nothing_found(edition: Edition, listed: Listed) -> str:
+    """What is said where the search, or the side, leaves nothing."""
+    typed = escaped(listed.search.typed)
+    if listed.side != "all" and replace(listed, side="all").metrics:
+        everywhere = link("vocabulary", "Search all sides", q=listed.search.typed)
+        return (
+            '<div class="nothing" role="status"><h2>Nothing on this side</h2>'
+            f"<p>“{typed}” is known elsewhere. {everywhere}</p></div>"
+        )
+    if not listed.search.words:
+        return (
+            '<div class="nothing" role="status"><h2>No metric yet</h2><p>metrics.yaml defines none '
+            f"that is listed here. {here('Try an entry', **{'try': '1'})}</p></div>"
+        )
+    near = nearest(edition, listed.search.typed)
+    known = f"Did you mean {_linked(near)}? " if near else ""
+    return (
+        f'<div class="nothing" role="status"><h2>Nothing here is called “{typed}”</h2>'
+        f"<p>{known}Search other words, or {link('vocabulary', 'show everything')}. What both "
+        "sides need and nobody has defined yet belongs into metrics.yaml, with an owner on each "
+        f"side: {here('try an entry', **{'try': '1'})}.</p></div>"
+    )
+
+
 def _band(listed: Listed, outcome: Outcome) -> str:
     found = [m for m in listed.metrics if m.outcome == outcome.name and not m.internal]
     everything = listed.side == "all" and not listed.search.words
@@ -71,7 +110,7 @@ def _band(listed: Listed, outcome: Outcome) -> str:
         return ""
     ordered = [m for side in SIDES for m in found if m.side == side]
     holes = "".join(
-        f'<p class="hole muted">No {word} metric yet</p>'
+        f'<p class="hole muted">No {word} metric yet · {_attempt(outcome, side)}</p>'
         for side, word in (("it", "IT"), ("business", "business"))
         if everything and not any(m.side == side for m in found)
     )
@@ -83,6 +122,10 @@ def _band(listed: Listed, outcome: Outcome) -> str:
         f'<span class="counted muted small nowrap">{both}</span></h2>'
         f"{''.join(_entry(listed, m) for m in ordered)}{holes}</section>"
     )
+
+
+def _attempt(outcome: Outcome, side: str) -> str:
+    return here("Try an entry", **{"try": f"{outcome.name}.{side}"})
 
 
 def _helpers(listed: Listed) -> str:
@@ -107,7 +150,7 @@ def _entry(listed: Listed, metric: Metric) -> str:
         f'<span><b class="name strong">{mark(metric.label)}</b>{deprecated_tag(metric)}</span>'
         f'<span class="side"><span class="{tag}">{SIDES[metric.side]}</span></span>'
         f'<span class="muted small">{owners}</span>'
-        f'<span class="measured muted small">{escaped(metric.unit or NOTHING)}</span>'
+        f'<span class="measured muted small">{mark(metric.unit) or NOTHING}</span>'
         f'<span class="goal right">{target_words(vocabulary.formats, metric, goal)}</span>'
         f"{_found(listed, metric)}</summary>{_opened(listed, metric)}</details>"
     )
@@ -123,6 +166,10 @@ def _found(listed: Listed, metric: Metric) -> str:
         said.append(search.marked(metric.definition))
     if search.hits(metric.name) and not search.hits(metric.label):
         said.append(f"<code>{search.marked(metric.name)}</code>")
+    labels = [listed.vocabulary.dimensions[word].label for word in metric.dimensions]
+    said += [f"by {search.marked(label)}" for label in labels if search.hits(label)]
+    said += [f"from {search.marked(table)}" for table in metric.tables if search.hits(table)]
+    said += [f"from {search.marked(s)}" for s in listed.sources_of(metric) if search.hits(s)]
     return f'<span class="found">{" · ".join(said)}</span>' if said else ""
 
 
@@ -130,9 +177,7 @@ def _opened(listed: Listed, metric: Metric) -> str:
     vocabulary, mark = listed.vocabulary, listed.search.marked
     outcome = vocabulary.outcomes[metric.outcome]
     words = [vocabulary.dimensions[word].label for word in metric.dimensions]
-    used = ", ".join(
-        link("metric", escaped(m.label), m=m.name) for m in vocabulary.used_by(metric.name)
-    )
+    used = ", ".join(map(_linked, vocabulary.used_by(metric.name)))
     facts = {
         **instead(vocabulary, metric),
         "Definition": mark(metric.definition),
@@ -140,19 +185,38 @@ def _opened(listed: Listed, metric: Metric) -> str:
         "Owned by": f"<b>{escaped(metric.owners.business)}</b> (business) and "
         f"<b>{escaped(metric.owners.it)}</b> (IT), for {escaped(outcome.label)}",
         "Value": f"<code>{escaped(metric.text)}</code>",
-        "By": escaped(", ".join(words)) or "no dimension",
+        "By": ", ".join(map(mark, words)) or "no dimension",
         "Good": _good(vocabulary.formats, metric),
+        **_origins(listed, metric),
         "Used by": used or "no other metric",
     }
     said = "".join(f"<dt>{what}</dt><dd>{how}</dd>" for what, how in facts.items())
     return (
         f'<div class="opened"><div><dl>{said}</dl><p class="go">'
         f"{link('metric', 'Open the metric', m=metric.name)}"
-        f"{link('metric', 'Its definition', m=metric.name, tab='Definition')}"
+        f"{link('metric', 'Where it comes from', m=metric.name, tab='definition')}"
+        f"{here('Try a change', **{'try': metric.name})}"
         f"{link('vocabulary', 'Link to this entry', open=metric.name)}</p></div>"
         f'<div><div class="label">metrics.yaml, as of this edition</div>'
         f"<pre>{html.escape(metric.entry)}</pre></div></div>"
     )
+
+
+def _origins(listed: Listed, metric: Metric) -> dict[str, str]:
+    """What a number is made of, down to the sources."""
+    vocabulary, mark = listed.vocabulary, listed.search.marked
+    tables = (f"{mark(t)} ({escaped(vocabulary.tables[t].row)})" for t in metric.tables)
+    sources = ", ".join(link("sources", mark(s)) for s in listed.sources_of(metric))
+    inputs = ", ".join(_linked(vocabulary.metrics[name]) for name in metric.inputs)
+    return {
+        **({"Made of": inputs} if inputs else {}),
+        "Facts": ", ".join(tables),
+        "Sources": sources or "no source fills them yet",
+    }
+
+
+def _linked(metric: Metric) -> str:
+    return link("metric", escaped(metric.label), m=metric.name)
 
 
 def deprecated_tag(metric: Metric) -> str:

@@ -197,7 +197,8 @@ def test_joint_metrics_come_first_with_what_they_mean(published: Path) -> None:
 def test_a_side_without_a_metric_says_so(published: Path) -> None:
     html = shown(open_app())
 
-    assert "No business metric yet · See the vocabulary" in words(html)
+    assert "No business metric yet · Try an entry" in words(html)
+    assert 'href="vocabulary?try=worth.business"' in html
     assert "No IT metric yet" not in html
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kpi.editions import Edition, latest
-from pages.parts import frame
+from pages.parts import frame, try_entry
 from pages.parts.search import Search
 from tests.pages.app import open_app, sheets, shown
 from tests.pages.branches import EVIL, branches
@@ -69,7 +69,7 @@ def test_the_count_line_counts_all_whatever_is_filtered(edition: Edition) -> Non
     everything = words(sheets(open_app("vocabulary"))["about"])
     filtered = words(sheets(open_app("vocabulary", side="it", q="wish"))["about"])
 
-    start = "5 metrics · 2 outcomes · 2 dimensions · 3 fact tables · 1 helper Edition 1"
+    start = "5 metrics · 2 outcomes · 2 dimensions · 3 fact tables · 1 helper · Try an entry"
     assert everything.startswith(start)
     assert filtered == everything
 
@@ -144,6 +144,23 @@ def test_the_address_opens_an_entry(edition: Edition) -> None:
     assert entry(html, "Share returned").startswith('<details class="entry" open>')
 
 
+def test_an_opened_entry_tells_its_facts_its_sources_and_what_rests_on_it(
+    edition: Edition,
+) -> None:
+    html = entry(sheets(open_app("vocabulary"))["vocabulary"], "Sales counted")
+
+    assert "Facts sales (one sale) Sources tills Used by Sales per visitor" in words(html)
+    assert 'href="metric?m=sales&amp;tab=definition"' in html
+    assert 'href="?try=sales"' in html
+
+
+def test_an_opened_formula_tells_what_it_is_made_of(edition: Edition) -> None:
+    html = words(entry(sheets(open_app("vocabulary"))["vocabulary"], "Sales per visitor"))
+
+    assert "Made of Sales counted , Footfall" in html
+    assert "Facts sales (one sale), visits (one branch for one day) Sources tills , doors" in html
+
+
 # --- searching -------------------------------------------------------------------------------
 
 
@@ -156,6 +173,11 @@ def test_the_address_opens_an_entry(edition: Edition) -> None:
         ("platform floor", ["Share returned", "Wishes"]),
         ("came back", ["Share returned"]),
         ("nobody waits", ["Wishes"]),
+        ("channel", ["Share returned", "Takings", "Sales counted"]),
+        ("doors", ["Sales per visitor", "Footfall &lt;img src=x onerror=alert(1)&gt;"]),
+        ("visits", ["Sales per visitor", "Footfall &lt;img src=x onerror=alert(1)&gt;"]),
+        ("eur", ["Takings"]),
+        ("tâkîngs", ["Takings"]),
     ],
 )
 def test_every_word_that_somebody_knows_it_by_finds_it(
@@ -208,8 +230,150 @@ def test_no_text_from_outside_gets_out_of_its_place(edition: Edition) -> None:
         assert EVIL not in shown(app)
 
 
+# --- trying an entry -------------------------------------------------------------------------
+
+GIFTS = """\
+gifts:
+  label: Gifts
+  definition: What was given away.
+  side: business
+  outcome: grow
+  owners: {it: Platform, business: Sales}
+  value: sum(amount) from sales where kind = 'gift'
+  unit: EUR
+  good: up
+"""
+
+
+def tried(text: str, asked: str = "1") -> str:
+    """What the pane says of a text."""
+    app = open_app("vocabulary", **{"try": asked})
+    app.text_area(key=f"try_{asked}").set_value(text)
+    app.button(key="try_check").click().run()
+    assert not app.exception
+    return sheets(app)["tried"]
+
+
+def test_the_pane_opens_by_its_address_and_is_closed_without_losing_the_search(
+    edition: Edition,
+) -> None:
+    closed = open_app("vocabulary", q="rma")
+    opened = open_app("vocabulary", q="rma", **{"try": "1"})
+
+    assert 'href="?q=rma&amp;try=1">Try an entry' in sheets(closed)["about"]
+    assert "tried" not in sheets(closed)
+    assert 'href="?q=rma">Close the trial' in sheets(opened)["try_head"]
+    assert "What an entry needs" in sheets(opened)["tried"]
+
+
+def test_a_published_entry_begins_with_its_text_and_its_number(edition: Edition) -> None:
+    app = open_app("vocabulary", **{"try": "sales"})
+
+    assert app.text_area(key="try_sales").value == edition.vocabulary.metrics["sales"].entry + "\n"
+    assert "It holds." in sheets(app)["tried"]
+
+
+def test_a_gap_begins_with_its_outcome_its_side_and_both_owners(edition: Edition) -> None:
+    app = open_app("vocabulary", **{"try": "calm.business"})
+
+    start = app.text_area(key="try_calm.business").value
+    assert "  side: business\n  outcome: calm\n" in start
+    assert "owners: {it: Platform, business: Floor}" in start
+    assert "What an entry needs" in sheets(app)["tried"]
+
+
+def test_mistakes_are_told_all_at_once_with_the_word_marked(edition: Edition) -> None:
+    html = tried(GIFTS.replace("amount", "amont").replace("unit:", "unti:"))
+
+    assert words(html).startswith("2 mistakes")
+    assert "Line 7, column 14 · &#x27;sales&#x27; has no column &#x27;amont&#x27;." in words(html)
+    assert "sum(<mark>amont</mark>)" in html
+    assert "<mark>unti</mark>: EUR" in html
+
+
+def test_a_sound_entry_shows_its_number_its_kind_and_its_neighbours(edition: Edition) -> None:
+    html = tried(GIFTS)
+
+    said = words(html)
+    assert "It holds. Checked against edition 1" in said
+    assert "Gifts · Week 10, 2–8 Mar 2026 17 €" in said
+    assert "Kind sum; adds up over time" in said
+    assert "Unknown none of" in said
+    assert "Beside it Takings , Share returned" in said
+    assert 'role="img"' in html
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("count(*) from sales", "count of rows; adds up over time"),
+        ("count(distinct kind) from sales", "count of different values; computed anew"),
+        ("100 * sum(amount) / sum(amount + 1) from sales", "rate of two sums; computed anew"),
+        ("sum(amount) / count(*) from sales", "rate, sum by count of rows; computed anew"),
+        ("median(amount) from sales", "median; computed anew"),
+        ("sales / footfall", "formula of metrics"),
+        ("sales + sales", "sum of metrics; adds up over time"),
+    ],
+)
+def test_the_kind_of_a_number_is_told(edition: Edition, value: str, kind: str) -> None:
+    html = tried(GIFTS.replace("sum(amount) from sales where kind = 'gift'", value))
+
+    assert f"Kind {kind}" in words(html)
+
+
+def test_what_replaces_a_published_metric_says_so(edition: Edition) -> None:
+    html = words(tried(GIFTS.replace("gifts:", "takings:")))
+
+    assert "It takes the place of what is published as Gifts" not in html
+    assert "It takes the place of what is published as Takings" in html
+
+
+@pytest.mark.parametrize("text", [EVIL, f"{EVIL}:\n  a: 1", GIFTS.replace("Gifts", EVIL)])
+def test_a_pasted_text_does_not_get_out_of_its_place(edition: Edition, text: str) -> None:
+    assert EVIL not in tried(text)
+
+
+def test_what_one_session_tries_no_other_sees(
+    edition: Edition, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried(GIFTS.replace("Gifts", "Sunflowers").replace("amount", "amont"))
+
+    other = open_app("vocabulary", **{"try": "1"})
+    assert "Sunflowers" not in shown(other) + str(other.text_area(key="try_1").value)
+    assert "Sunflowers" not in caplog.text
+    assert "amont" not in caplog.text
+
+
+def test_an_entry_that_cannot_be_tried_leaves_its_text_out_of_the_log(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(edition: Edition, text: str) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(try_entry, "try_entries", broken)
+
+    assert "This entry could not be tried" in tried(GIFTS)
+    assert "An entry could not be tried: RuntimeError." in caplog.text
+    assert "gifts" not in caplog.text
+
+
 def test_a_search_marks_the_longest_word_first() -> None:
     assert Search("net network").marked("network") == "<mark>network</mark>"
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "marked"),
+    [
+        ("resume", "Résumé sent", "<mark>Résumé</mark> sent"),
+        ("RESUME", "a re\u0301sume\u0301!", "a <mark>re\u0301sume\u0301</mark>!"),
+        ("strasse", "Straße 1", "<mark>Straße</mark> 1"),
+        ("straße", "STRASSE", "<mark>STRASSE</mark>"),
+        ("é", "<e>", "&lt;<mark>e</mark>&gt;"),
+    ],
+)
+def test_a_search_sees_neither_case_nor_accents(typed: str, text: str, marked: str) -> None:
+    assert Search(typed).finds([text])
+    assert Search(typed).marked(text) == marked
 
 
 def test_a_search_for_nothing_finds_everything() -> None:
