@@ -22,6 +22,7 @@ from kpi.editions import DatabaseError, NoEdition, Pointer
 from kpi.history import Publication
 from kpi.imprint import Declarations
 from kpi.known_answers import Failure
+from kpi.refusal import Refusal, refusal_file
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
@@ -42,10 +43,11 @@ _CHUNK = 1 << 24
 class NotPublished(Exception):
     """The edition could not be written and the one before it stays."""
 
-    def __init__(self, what: str, advice: str) -> None:
+    def __init__(self, what: str, advice: str, *, unconfirmed: int = 0) -> None:
         super().__init__(f"{what} {advice}")
         self.what = what
         self.advice = advice
+        self.unconfirmed = unconfirmed  # how many known answers did not hold
 
 
 def is_current(home: Path, version: int, vocabulary_text: str, declarations: Declarations) -> bool:
@@ -131,6 +133,7 @@ def publish_open(
         pointer = Pointer(number, name, now, version, vocabulary_digest, sources.fingerprint())
         _put_copy(warehouse.path, folder / name)
         _point_at(home, pointer)
+        clear_refusal(home)
         _clear_old(home, pointer)
     except (OSError, DatabaseError) as error:
         # What nobody points at only takes up the space that is missing.
@@ -138,6 +141,22 @@ def publish_open(
             _clear_leftovers(home)
         raise _not_published(home, error) from error
     return Published(pointer, gaps)
+
+
+def note_refusal(home: Path, refusal: Refusal) -> None:
+    """Leaves word for the readers of the edition that stays; without one there is nobody to tell.
+
+    That it cannot be written changes nothing: whoever refreshes is told the reason anyway.
+    """
+    if editions.editions_folder(home).is_dir():
+        with contextlib.suppress(OSError):
+            _put_text(refusal_file(home), refusal.to_json())
+
+
+def clear_refusal(home: Path) -> None:
+    """Takes back what was left there, because the edition holds what the files say."""
+    with contextlib.suppress(OSError):
+        refusal_file(home).unlink(missing_ok=True)
 
 
 def full_disk(error: BaseException) -> BaseException | None:
@@ -195,11 +214,16 @@ def _copied_by_kernel(reading: int, writing: int, size: int) -> bool:
 
 
 def _point_at(home: Path, pointer: Pointer) -> None:
-    file = editions.pointer_file(home)
-    unfinished = file.with_name(file.name + _UNFINISHED)
+    _put_text(editions.pointer_file(home), pointer.to_json())
+
+
+def _put_text(file: Path, text: str) -> None:
+    """The whole text under this name, or what was there before."""
+    # Two processes may be refused at once, outside the lock.
+    unfinished = file.with_name(f"{file.name}-{uuid.uuid4().hex[:6]}{_UNFINISHED}")
     try:
         with unfinished.open("w", encoding="utf-8") as writing:
-            writing.write(pointer.to_json())
+            writing.write(text)
             writing.flush()
             os.fsync(writing.fileno())
         unfinished.replace(file)
@@ -266,6 +290,7 @@ def _not_confirmed(home: Path, failures: Sequence[Failure]) -> NotPublished:
     return NotPublished(
         "\n".join((first, *map(str, failures), f"{stays} Mend the facts or the entry;")),
         "where the number is right, change `equals` or refresh with --publish-anyway.",
+        unconfirmed=len(failures),
     )
 
 

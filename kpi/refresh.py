@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from kpi.narration import Delivery
 from kpi.publishing import NotPublished, Published
 from kpi.pulling import Puller, Wanted
 from kpi.refresh_log import note, refresh_log
+from kpi.refusal import Refusal
 from kpi.secrecy import Secrets
 from kpi.sources import Source, Sources
 from kpi.vocabulary_file import load_vocabulary
@@ -92,12 +94,16 @@ def refresh(
         unable = wanted.reconcile and run.unable_to_list(names)
         return Outcome(2 if unable else int(failed or unknown), deliveries, pointer)
     except Refused as refused:
+        mistakes = Counter(problem.file for problem in refused.problems)
+        publishing.note_refusal(home, Refusal(now(), mistakes))
         return _ended(voice, 2, *map(str, refused.problems))
     except _WrongUse as wrong:
         return _ended(voice, 2, str(wrong))
     except lock.Held as held:
         return replace(_ended(voice, 1, str(held)), held=True)
     except NotPublished as error:
+        if error.unconfirmed:
+            publishing.note_refusal(home, Refusal(now(), {}, error.unconfirmed))
         return _ended(voice, 1, secrets.scrub(str(error)))
     except Interrupted as stopped:
         what = "Stopped. What had landed stays; the next refresh goes on from there."
@@ -207,6 +213,7 @@ class _Refresh:
         declarations = self._declarations(imprint.known_systems(self.warehouse.connection))
         text = self.plan.vocabulary_text
         if publishing.is_current(self.home, self.warehouse.version(), text, declarations):
+            publishing.clear_refusal(self.home)
             if not quiet:
                 self.voice.line("Nothing to publish: the edition holds all of it.")
             return None

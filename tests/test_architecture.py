@@ -37,6 +37,7 @@ READING = {
         "plan",
         "questions",
         "reach",
+        "refusal",
         "rejected",
         "remarks",
         "reports",

@@ -31,7 +31,9 @@ import streamlit as st
 
 from kpi.editions import DatabaseError, Edition, NoEdition, current, latest
 from kpi.questions import QuestionRefused
+from kpi.refusal import last_refusal
 from pages.parts import style
+from pages.parts.counts import several
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where each page is, seen from any other; the scorecard is what opens without a name.
@@ -41,6 +43,8 @@ ADDRESSES: Mapping[str, str] = {
     "vocabulary": "vocabulary",
     "sources": "sources",
 }
+# How the two files are called where a refusal counts their mistakes.
+_VOCABULARY, _SOURCES = "metrics.yaml", "sources.yaml"
 # Longer than any label that helps; what is cut says so.
 LONGEST = 500
 # Control characters, and those that turn the direction of all that follows.
@@ -171,8 +175,28 @@ def about(edition: Edition, counted: str) -> None:
     sheet(
         "about",
         f'<div class="about"><p>{counted}</p>'
-        f'<p class="edition nowrap">{tag}Edition {edition.number} · {when}</p></div>',
+        f'<p class="edition nowrap">{tag}Edition {edition.number} · {when}</p></div>'
+        + _refused(edition),
     )
+
+
+def _refused(edition: Edition) -> str:
+    """A quiet line where the files on disk have mistakes, and so are not what these numbers are."""
+    refusal = last_refusal(home())
+    if refusal is None:
+        return ""
+    told = []
+    if count := refusal.mistakes.get(_VOCABULARY):
+        what = f"The vocabulary on disk has {several(count, 'mistake')}"
+        told.append(f"{what}; these numbers follow the last good one (edition {edition.number}).")
+    if count := refusal.mistakes.get(_SOURCES):
+        what = f"The list of sources on disk has {several(count, 'mistake')}"
+        told.append(f"{what}; nothing new is fetched until they are mended.")
+    if count := refusal.unconfirmed:
+        what = f"Newer facts do not confirm {several(count, 'known answer')}"
+        told.append(f"{what}; these numbers are those before them (edition {edition.number}).")
+    advice = "Run <code>python -m kpi check</code> to see what is meant."
+    return f'<p class="note near kept" role="status">{" ".join(told)} {advice}</p>' if told else ""
 
 
 def sheet(name: str, content: str) -> None:
