@@ -39,7 +39,8 @@ with place:
     )
     search = Search(typed)
     today = vocabulary.calendar.local_day(edition.published_at)
-    opened = st.query_params.get("open", "")
+    names = {"": ""} | {m.name: m.label for m in vocabulary.metrics.values()}
+    opened = frame.chosen_of("open", "Metric", names, "")
     listed = Listed(vocabulary, search, side, opened, today, edition.reports)
     words = glossary(edition, search) if side == "all" else ""
     found = (metric_list(listed) if listed.metrics else "") + words

@@ -46,7 +46,10 @@ def show(edition: Edition, course: OverTime) -> None:
         return
     words = {word: edition.vocabulary.dimensions[word].label for word in metric.dimensions}
     with st.container(horizontal=True, vertical_alignment="center", key="part_choices"):
-        dimension = frame.choice("by", "By", words) if len(words) > 1 else next(iter(words))
+        if len(words) > 1:
+            dimension = frame.choice("by", "Dimension", words)
+        else:
+            dimension = frame.chosen_of("by", "Dimension", words, next(iter(words)))
         moment = which_period(course)
     if moment is None:
         frame.sheet("parts", '<p class="muted">No period has any row yet.</p>')

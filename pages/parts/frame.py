@@ -20,7 +20,7 @@ import html
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ import streamlit as st
 from kpi.editions import DatabaseError, Edition, NoEdition, current, latest
 from kpi.questions import QuestionRefused
 from kpi.refusal import last_refusal
+from kpi.yaml_text import closest
 from pages.parts import style
 from pages.parts.counts import several
 
@@ -45,6 +46,8 @@ ADDRESSES: Mapping[str, str] = {
 }
 # How the two files are called where a refusal counts their mistakes.
 _VOCABULARY, _SOURCES = "metrics.yaml", "sources.yaml"
+# Where what is missed is said, and how much of it is repeated, how often.
+_MISSED, _NAMED, _MOST = "place_of_missed", 60, 3
 # Longer than any label that helps; what is cut says so.
 LONGEST = 500
 # Control characters, and those that turn the direction of all that follows.
@@ -140,7 +143,10 @@ def now() -> dt.datetime:
 @contextmanager
 def head(title: str) -> Iterator[None]:
     """Line 1: the title; what is drawn inside goes to its right."""
-    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+    line = st.container(horizontal=True, vertical_alignment="center", key="head")
+    # What an address asks for in vain is said here, wherever on the page that is found.
+    st.session_state[_MISSED] = st.container(key="missed")
+    with line:
         st.html(f'<h1 class="page-title">{escaped(title)}</h1>')
         yield
 
@@ -148,8 +154,7 @@ def head(title: str) -> Iterator[None]:
 def choice(name: str, label: str, options: Mapping[str, str]) -> str:
     """One of several, by its id; the address is where the choice lives."""
     default = next(iter(options))
-    asked = st.query_params.get(name, default)
-    chosen = asked if asked in options else default
+    chosen = chosen_of(name, label, options, default)
     # The address is the truth, so that Back, Forward and a pasted link all hold.
     st.session_state[_widget(name)] = chosen
     st.segmented_control(
@@ -163,6 +168,39 @@ def choice(name: str, label: str, options: Mapping[str, str]) -> str:
         args=(name, default),
     )
     return chosen
+
+
+def chosen_of(name: str, label: str, options: Mapping[str, str], default: str) -> str:
+    """The option that the address asks for; where there is no such one, says so and defaults."""
+    asked = st.query_params.get(name, default)
+    if asked in options:
+        return asked
+    missed(name, asked, label.lower(), options, options.get(default, ""))
+    return default
+
+
+def missed(name: str, asked: str, what: str, options: Mapping[str, str], instead: str = "") -> None:
+    """Says that the address asks for what is not there, what is shown, and offers the nearest.
+
+    `what` is a noun: 'period', 'tab'. `options` are ids with their labels, either of which may be
+    near; `instead` is what is shown.
+    """
+    known = {word: option for option, label in options.items() for word in (label, option) if word}
+    near = known.get(closest(asked, known) or "")
+    said = f"There is no {escaped(what)} “{escaped(asked, _NAMED)}” here; the link may be older."
+    if instead:
+        said += f" Shown: {escaped(instead)}."
+    if near is not None and options[near] != instead:
+        said += f" The nearest is {here(escaped(options[near]), **{name: near})}."
+    with st.session_state[_MISSED]:
+        sheet(f"missed_{name}", f'<p class="note near kept" role="status">{said}</p>')
+
+
+def miss_others(prefix: str, known: Collection[str], what: str) -> None:
+    """Says which parameters that begin so the page has no use for."""
+    asked = [name.removeprefix(prefix) for name in st.query_params if name.startswith(prefix)]
+    for rest in [rest for rest in asked if rest not in known][:_MOST]:
+        missed(f"{prefix}{rest}", rest, what, {}, "all of them")
 
 
 def about(edition: Edition, counted: str) -> None:

@@ -26,7 +26,7 @@ from kpi.vocabulary import Metric
 from pages.parts import frame, row_table
 from pages.parts.addresses import key_id, key_name
 from pages.parts.over_time import Moment, OverTime
-from pages.parts.pickers import pick, turn_pages
+from pages.parts.pickers import asked_page, pick, turn_pages
 from pages.parts.which_period import which_period
 
 _PAGE, _PART, _INPUT = "rows-page", "part", "rows"
@@ -59,13 +59,14 @@ def _input(edition: Edition, metric: Metric) -> Metric:
         return metric
     labels = {name: f"Rows of: {m.label}" for name, m in below.items()}
     resets = (_PAGE, _PART, "where-")
-    return below[pick(_INPUT, "Rows of", labels, resets=resets)]
+    return below[pick(_INPUT, "Input", labels, resets=resets)]
 
 
 def _question(edition: Edition, metric: Metric, moment: Moment) -> tuple[RowsQuestion, list[str]]:
     """The period's rows under the filters that this draws, and what the filters are in words."""
     plain = RowsQuestion(metric.name, moment.period)
     where, words = [], []
+    frame.miss_others("where-", metric.dimensions, "dimension of these rows")
     for dimension in metric.dimensions:
         found = {key_id(key): key for key in keys(edition, plain, dimension)}
         label = edition.vocabulary.dimensions[dimension].label
@@ -88,10 +89,11 @@ def _question(edition: Edition, metric: Metric, moment: Moment) -> tuple[RowsQue
 def _rows(edition: Edition, metric: Metric, question: RowsQuestion, filters: str) -> None:
     number = ask(edition, question.number).cells[0]
     head = st.container(horizontal=True, vertical_alignment="center", key="row_head")
-    page = _asked_page()
+    page = asked_page(_PAGE)
     found = rows_behind(edition, question, page=page)
     pages = max(1, -(-found.total // PAGE))
     if page > pages:
+        frame.missed(_PAGE, str(page), "page of rows", {}, f"the last of {several(pages, 'page')}")
         page = pages
         found = rows_behind(edition, question, page=page)
     with head:
@@ -101,11 +103,6 @@ def _rows(edition: Edition, metric: Metric, question: RowsQuestion, filters: str
         turn_pages(_PAGE, page, pages)
         _download(edition, metric, question, found.total)
     frame.sheet("rows", row_table.table(edition, metric, found))
-
-
-def _asked_page() -> int:
-    asked = st.query_params.get(_PAGE, "1")
-    return max(int(asked), 1) if asked.isdecimal() and asked.isascii() and len(asked) < 7 else 1
 
 
 def _download(edition: Edition, metric: Metric, question: RowsQuestion, total: int) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.parts.frame import chosen_of, missed
+
 
 def pick(
     name: str,
@@ -23,8 +25,7 @@ def pick(
     with a dash stands for all that begin so.
     """
     default = next(iter(options)) if default is None else default
-    asked = st.query_params.get(name, default)
-    chosen = asked if asked in options else default
+    chosen = chosen_of(name, label, options, default)
     # The address is the truth, so that Back, Forward and a pasted link all hold.
     st.session_state[_widget(name)] = chosen
     st.selectbox(
@@ -43,9 +44,9 @@ def pick(
 def tabs(name: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
     """Tabs by their ids, of which only the open one is to be drawn; the first is unsaid."""
     default = next(iter(labels))
-    asked = st.query_params.get(name, default)
+    asked = chosen_of(name, "tab", labels, default)
     # Not bound by Streamlit: a link to another tab of this page could not be followed then.
-    st.session_state[_widget(name)] = labels.get(asked, labels[default])
+    st.session_state[_widget(name)] = labels[asked]
     ids = {label: tab for tab, label in labels.items()}
     drawn = st.tabs(
         list(labels.values()), key=_widget(name), on_change=_opened, args=(name, default, ids)
@@ -68,6 +69,15 @@ def search(name: str, label: str, placeholder: str) -> str:
         args=(name, "", ()),
     )
     return typed or ""
+
+
+def asked_page(name: str) -> int:
+    """The page that the address asks for, counted from 1; what is no number is said to be none."""
+    asked = st.query_params.get(name, "1")
+    if asked.isascii() and asked.isdecimal() and len(asked) < 7 and int(asked):
+        return int(asked)
+    missed(name, asked, "page of rows", {}, "page 1")
+    return 1
 
 
 def turn_pages(name: str, shown: int, pages: int) -> None:

@@ -55,7 +55,7 @@ def opener(content: str) -> str:
 
 def show(edition: Edition) -> None:
     """The whole pane: the field, and below it what came of the text in it."""
-    wanted = asked()
+    wanted = frame.chosen_of(NAME, "entry", _known(edition), _EMPTY)
     start = _start(edition, wanted)
     frame.sheet(
         "try_head",
@@ -77,6 +77,16 @@ def show(edition: Edition) -> None:
     frame.sheet("tried", _needs() if waits else _result(edition, text))
 
 
+def _known(edition: Edition) -> dict[str, str]:
+    """What the address may ask to be tried, and how it is called."""
+    vocabulary = edition.vocabulary
+    known = {_EMPTY: "an empty entry"}
+    known |= {metric.name: metric.label for metric in vocabulary.metrics.values()}
+    for outcome in vocabulary.outcomes.values():
+        known |= {f"{outcome.name}.{side}": f"{outcome.label}: {SIDES[side]}" for side in SIDES}
+    return known
+
+
 def _start(edition: Edition, wanted: str) -> str:
     """What the field begins with: a published entry, or an empty one."""
     vocabulary = edition.vocabulary
@@ -90,7 +100,7 @@ def _start(edition: Edition, wanted: str) -> str:
         "a_new_metric:\n"
         "  label: \n"
         "  definition: \n"
-        f"  side: {side if outcome and side in SIDES else ''}\n"
+        f"  side: {side}\n"
         f"  outcome: {outcome.name if outcome else ''}\n"
         f"  owners: {{it: {it}, business: {business}}}\n"
         "  value: \n"

@@ -10,7 +10,9 @@ import pytest
 from kpi import editions
 from kpi.publishing import note_refusal
 from kpi.refusal import Refusal, refusal_file
+from pages.parts import frame
 from tests.pages.app import open_app, sheets, shown
+from tests.pages.branches import EVIL, branches
 from tests.pages.company import DAY, NOON, VOCABULARY, company, fill
 from tests.published import Home
 
@@ -59,6 +61,100 @@ def test_a_damaged_word_of_it_changes_nothing(published: Path) -> None:
 
     assert not app.exception
     assert "on disk" not in shown(app)
+
+
+# --- addresses that ask for what is not there --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("branches")
+    branches(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("page", "address", "said"),
+    [
+        ("scorecard", {"period": "months"}, "no period “months” here; the link may be older. "
+         "Shown: Last complete week. The nearest is Month ."),
+        ("scorecard", {"view": "tiles"}, "no view “tiles” here; the link may be older. Shown: "),
+        ("scorecard", {"show": "bad"}, "no filter “bad” here"),
+        ("sources", {"show": "lates"}, "no filter “lates” here"),
+        ("vocabulary", {"side": "us"}, "no side “us” here"),
+        ("vocabulary", {"open": "takngs"}, "no metric “takngs” here; the link may be older. "
+         "The nearest is Takings ."),
+        ("vocabulary", {"try": "growth.it"}, "no entry “growth.it” here"),
+        ("metric", {"m": "takings", "period": "day"}, "no period “day” here"),
+        ("metric", {"m": "takings", "tab": "row"}, "no tab “row” here; the link may be older. "
+         "Shown: Week by week. The nearest is Rows ."),
+        ("metric", {"m": "takings", "tab": "breakdown", "by": "region"},
+         "no dimension “region” here"),
+        ("metric", {"m": "footfall", "tab": "breakdown", "by": "channel"},
+         "no dimension “channel” here"),
+        ("metric", {"m": "takings", "tab": "rows", "at": "1999-01-04"},
+         "no period “1999-01-04” here"),
+        ("metric", {"m": "takings", "tab": "rows", "where-channel": "fax"},
+         "no channel “fax” here; the link may be older. Shown: Channel: all."),
+        ("metric", {"m": "takings", "tab": "rows", "where-region": "EMEA"},
+         "no dimension of these rows “region” here; the link may be older. Shown: all of them."),
+        ("metric", {"m": "takings", "tab": "rows", "rows-page": "99"},
+         "no page of rows “99” here; the link may be older. Shown: the last of"),
+        ("metric", {"m": "takings", "tab": "rows", "rows-page": "first"},
+         "no page of rows “first” here"),
+        ("metric", {"m": "per_visit", "tab": "rows", "rows": "orders"}, "no input “orders” here"),
+    ],
+)  # fmt: skip
+def test_what_an_address_asks_for_in_vain_is_said_and_the_nearest_offered(
+    shops: Path, monkeypatch: pytest.MonkeyPatch, page: str, address: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("KPI_HOME", str(shops))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+
+    app = open_app(page, **address)
+
+    assert not app.exception
+    missed = [html for name, html in sheets(app).items() if name.startswith("missed")]
+    assert len(missed) == 1
+    assert f"There is {said}" in words(missed[0])
+
+
+def test_an_address_that_asks_for_what_is_there_has_no_such_note(
+    shops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KPI_HOME", str(shops))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+    good = {"m": "takings", "tab": "rows", "where-channel": "phone", "period": "month"}
+
+    for app in (open_app(), open_app("metric", **good), open_app("vocabulary", open="takings")):
+        assert [name for name in sheets(app) if name.startswith("missed")] == []
+
+
+def test_the_offer_keeps_the_rest_of_the_address(
+    shops: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KPI_HOME", str(shops))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+
+    html = sheets(open_app("scorecard", period="months", view="list"))["missed_period"]
+
+    assert 'href="?period=month&amp;view=list"' in html
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("value", [EVIL, "x" * 5000, "", "\x00", "..", "\u202e", "a&b=c"])
+def test_no_value_of_an_address_breaks_a_page_or_its_html(
+    shops: Path, monkeypatch: pytest.MonkeyPatch, page: str, value: str
+) -> None:
+    monkeypatch.setenv("KPI_HOME", str(shops))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+    names = ("period", "view", "show", "side", "open", "try", "tab", "by", "at", "rows-page", "q")
+
+    app = open_app(page, **dict.fromkeys((*names, "rows", "part", "where-x"), value))
+
+    assert not app.exception
+    assert EVIL not in shown(app)
+    assert "could not be shown" not in shown(app)
 
 
 # --- an edition that goes --------------------------------------------------------------------
