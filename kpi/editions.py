@@ -17,6 +17,7 @@ import duckdb
 
 from kpi import reports
 from kpi.questions import Facts, NotComputable, QuestionRefused
+from kpi.redefined import Changes, read_changes
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
 from kpi.restated import Key, Restated, read_log
 from kpi.vocabulary import Vocabulary
@@ -125,6 +126,14 @@ class Edition:
     def facts(self) -> Mapping[str, Facts]:
         """What questions must know of every fact table that has columns."""
         return reports.read_facts(self.query, self.tables, self.vocabulary.calendar)
+
+    @cached_property
+    def redefined(self) -> tuple[Changes, ...]:
+        """What this and earlier editions changed of the definitions, the newest first."""
+        try:
+            return read_changes(self.query)
+        except NotComputable:
+            return ()  # an edition of another version of this program
 
     def under(self, vocabulary: Vocabulary) -> Edition:
         """These facts under definitions that are not published, seen by nobody else.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from kpi import redefining
 from kpi.answers import Cell, Readable, ask_apart, told
 from kpi.editions import DatabaseError
 from kpi.formats import decimals
@@ -54,7 +55,7 @@ class _Said:
 
 
 def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Publication) -> None:
-    """Writes the new edition's numbers and what they restate, all or nothing."""
+    """Writes the new edition's numbers, what they restate and what it defines anew, or nothing."""
     before, unpublished = _publications(connection, new.before)
     old = _said(connection, before)
     failed: set[str] = set()
@@ -67,6 +68,15 @@ def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Public
             "insert into kpi.publications select ?, coalesce(max(turn), 0) + 1 "
             "from kpi.publications",
             (new.file,),
+        )
+        redefining.record(
+            connection,
+            edition.vocabulary.document,
+            number=new.number,
+            file=new.file,
+            at=new.at,
+            before=before,
+            unpublished=unpublished,
         )
         _insert(
             connection,

@@ -8,7 +8,7 @@ import hashlib
 import duckdb
 
 from connectors.tables import TABLES
-from kpi import deliveries, fact_tables, history, imprint, run_book
+from kpi import deliveries, fact_tables, history, imprint, redefining, run_book
 
 _REMEMBERED = """
 create schema if not exists kpi;
@@ -19,6 +19,7 @@ create schema if not exists facts;
 {run_book.TABLES}
 {deliveries.TABLE}
 {history.TABLES}
+{redefining.TABLES}
 {imprint.TABLE}
 create table if not exists kpi.version (version bigint);
 insert into kpi.version select 0 where not exists (from kpi.version);

@@ -37,6 +37,7 @@ READING = {
         "plan",
         "questions",
         "reach",
+        "redefined",
         "refusal",
         "rejected",
         "remarks",
