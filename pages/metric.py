@@ -12,6 +12,7 @@ from pages.parts import (
     metric_rows,
     pickers,
 )
+from pages.parts.changes import metric_changes
 from pages.parts.lineage import lineage
 from pages.parts.over_time import over_time
 from pages.parts.which_metric import NAME, options, which_metric
@@ -62,6 +63,7 @@ if shown["definition"].open:
             frame.sheet("entry", definition.entry_head(edition, metric))
             st.code(metric.entry, language="yaml")
         frame.sheet("lineage", lineage(edition, metric, frame.now()))
+        frame.sheet("changes", metric_changes(edition, metric.name))
         with st.expander("The SQL statement of this question"):
             st.code(definition.sql_text(edition, course), language="sql")
 if shown["rows"].open:

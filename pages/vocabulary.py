@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import frame, pickers, try_entry
+from pages.parts.changes import changes_list
 from pages.parts.glossary import glossary
 from pages.parts.search import Search
 from pages.parts.vocabulary_list import Listed, metric_list, nothing_found
@@ -11,9 +12,10 @@ edition = frame.edition()
 vocabulary, formats = edition.vocabulary, edition.vocabulary.formats
 
 with frame.head("Vocabulary"):
-    side = frame.choice(
-        "side", "Side", {"all": "All", "it": "IT", "business": "Business", "joint": "Joint"}
-    )
+    show = frame.choice("show", "View", {"now": "As agreed", "changes": "What changed"})
+    sides = {"all": "All", "it": "IT", "business": "Business", "joint": "Joint"}
+    # A change may concern both sides, and what they share.
+    side = frame.choice("side", "Side", sides) if show == "now" else "all"
 helpers = sum(metric.internal for metric in vocabulary.metrics.values())
 shown = len(vocabulary.metrics) - helpers
 counts = (
@@ -33,6 +35,10 @@ if try_entry.asked():
         pane, place = st.columns([2, 3], gap="medium")
     with pane:
         try_entry.show(edition)
+if show == "changes":
+    with place:
+        frame.sheet("changes", changes_list(edition))
+    st.stop()
 with place:
     typed = pickers.search(
         "q", "Search", "Search names, definitions, owners, dimensions and units: SLA, attrition …"

@@ -34,7 +34,6 @@ from kpi.questions import QuestionRefused
 from kpi.refusal import last_refusal
 from kpi.yaml_text import closest
 from pages.parts import style
-from pages.parts.counts import several
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where each page is, seen from any other; the scorecard is what opens without a name.
@@ -48,6 +47,8 @@ ADDRESSES: Mapping[str, str] = {
 _VOCABULARY, _SOURCES = "metrics.yaml", "sources.yaml"
 # Where what is missed is said, and how much of it is repeated, how often.
 _MISSED, _NAMED, _MOST = "place_of_missed", 60, 3
+# The parameter that names a page that there is not.
+_LOST = "lost"
 # Longer than any label that helps; what is cut says so.
 LONGEST = 500
 # Control characters, and those that turn the direction of all that follows.
@@ -146,6 +147,7 @@ def head(title: str) -> Iterator[None]:
     line = st.container(horizontal=True, vertical_alignment="center", key="head")
     # What an address asks for in vain is said here, wherever on the page that is found.
     st.session_state[_MISSED] = st.container(key="missed")
+    _say_lost()
     with line:
         st.html(f'<h1 class="page-title">{escaped(title)}</h1>')
         yield
@@ -192,8 +194,22 @@ def missed(name: str, asked: str, what: str, options: Mapping[str, str], instead
         said += f" Shown: {escaped(instead)}."
     if near is not None and options[near] != instead:
         said += f" The nearest is {here(escaped(options[near]), **{name: near})}."
+    _note(name, said)
+
+
+def _note(name: str, said: str) -> None:
     with st.session_state[_MISSED]:
         sheet(f"missed_{name}", f'<p class="note near kept" role="status">{said}</p>')
+
+
+def _say_lost() -> None:
+    """Says which page an address asked for that there is not; dashboard.py leads it here."""
+    asked = st.query_params.get(_LOST)
+    if not asked:
+        return
+    near = closest(asked, ADDRESSES)
+    offer = f" The nearest is {link(near, near.capitalize())}." if near else ""
+    _note(_LOST, f"There is no page “{escaped(asked, _NAMED)}” here.{offer}")
 
 
 def miss_others(prefix: str, known: Collection[str], what: str) -> None:
@@ -223,6 +239,7 @@ def _refused(edition: Edition) -> str:
     refusal = last_refusal(home())
     if refusal is None:
         return ""
+    several = edition.vocabulary.formats.several
     told = []
     if count := refusal.mistakes.get(_VOCABULARY):
         what = f"The vocabulary on disk has {several(count, 'mistake')}"

@@ -115,6 +115,16 @@ def test_a_page_opens_quietly_and_within_its_width(
     context.close()
 
 
+@pytest.mark.parametrize("path", ["/sorces", "/metric2?m=uptime", "/nowhere/"])
+def test_a_page_that_is_not_there_leads_to_the_scorecard_which_says_so(
+    desktop: BrowserContext, address: str, path: str
+) -> None:
+    page = opened(desktop, address + path)
+
+    expect(page.get_by_text("There is no page")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_large_files_are_sent_packed(address: str) -> None:
     with urllib.request.urlopen(address) as answer:
         script = re.search(r'src="\./(static/js/index[^"]+)"', answer.read().decode())

@@ -130,6 +130,13 @@ def test_an_address_that_asks_for_what_is_there_has_no_such_note(
         assert [name for name in sheets(app) if name.startswith("missed")] == []
 
 
+def test_a_page_that_is_not_there_is_named_and_the_nearest_offered(published: Path) -> None:
+    html = sheets(open_app(lost="sorces"))["missed_lost"]
+
+    assert words(html) == "There is no page “sorces” here. The nearest is Sources ."
+    assert 'href="sources"' in html
+
+
 def test_the_offer_keeps_the_rest_of_the_address(
     shops: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,3 +184,89 @@ def test_an_edition_that_disappears_between_two_clicks_is_replaced_by_the_curren
 
     assert not app.exception
     assert "Edition 2 ·" in sheets(app)["about"]
+
+
+# --- nothing there ---------------------------------------------------------------------------
+
+EMPTY = """\
+version: 1
+"""
+NO_ROWS = VOCABULARY
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_edition_without_a_metric_or_a_source_says_what_to_do(home: Path, page: str) -> None:
+    Home(home, EMPTY).publish(NOON)
+
+    app = open_app(page)
+
+    assert not app.exception
+    assert "could not be shown" not in shown(app)
+    assert "yet" in words(shown(app))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("tab", ["over-time", "breakdown", "definition", "rows"])
+def test_an_edition_without_a_row_shows_unknown_numbers(home: Path, page: str, tab: str) -> None:
+    if page != "metric" and tab != "over-time":
+        return
+    Home(home, NO_ROWS).publish(NOON)
+
+    app = open_app(page, tab=tab) if page == "metric" else open_app(page)
+
+    assert not app.exception
+    assert "could not be shown" not in shown(app)
+
+
+def test_an_entry_can_be_tried_where_there_is_no_row(home: Path) -> None:
+    Home(home, NO_ROWS).publish(NOON)
+
+    html = words(sheets(open_app("vocabulary", **{"try": "uptime"}))["tried"])
+
+    assert "It holds." in html
+    assert "Unknown every week: none is complete yet" in html
+
+
+# --- what changed ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changed(published: Path) -> Path:
+    """The company after a second edition with another target, a new metric and a lost one."""
+    text = VOCABULARY.replace("target: 99.9\n", "target: 99.95\n").replace(
+        "value: avg(x) from load", "value: max(x) from load"
+    )
+    start = text.index("  churn:\n    label")
+    gone = text[start : text.index("  idea:\n")]
+    new = gone.replace("  churn:", "  leavers:").replace("Customer churn", f"Leavers {EVIL}")
+    again = Home(published, text.replace(gone, new), sample=True)
+    fill(again, NOON + DAY)
+    again.publish(NOON + DAY)
+    return published
+
+
+def test_the_vocabulary_tells_what_each_edition_changed(changed: Path) -> None:
+    html = sheets(open_app("vocabulary", show="changes"))["changes"]
+
+    said = words(html)
+    assert said.startswith("Edition 2 · Wed 11 Mar, 13:00 1 came, 1 went, 2 changed")
+    assert "Service availability" in said
+    assert "target 99.9 99.95" in said
+    assert "value avg(x) from load max(x) from load" in said
+    assert "churn went" in said
+    assert EVIL not in html
+
+
+def test_a_metrics_definition_tells_its_own_history(changed: Path) -> None:
+    mine = words(sheets(open_app("metric", m="uptime", tab="definition"))["changes"])
+    other = words(sheets(open_app("metric", m="nps", tab="definition"))["changes"])
+
+    assert "Edition 2 · Wed 11 Mar, 13:00" in mine
+    assert "Key Before Now target 99.9 99.95" in mine
+    assert "No edition has changed this entry" in other
+
+
+def test_without_a_change_the_page_says_so(published: Path) -> None:
+    html = sheets(open_app("vocabulary", show="changes"))["changes"]
+
+    assert "No definition has changed" in html
