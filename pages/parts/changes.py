@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from kpi.editions import Edition
 from kpi.redefined import Changes, Redefined
+from kpi.vocabulary import Dimension, Outcome
 from pages.parts.frame import escaped, link
 from pages.parts.spans import moment
 
 _SHOWN = 50
+_WORD = re.compile(r"[\w.]+|\s+|[^\w\s.]")
+# Comparing longer texts word by word would take longer than reading them.
+_COMPARED = 600
 # What a section's entries are called one by one.
 _THINGS = {"outcomes": "Outcome", "tables": "Fact table", "dimensions": "Dimension"}
 _WHOLE = {"calendar": "Calendar", "currency": "Currency"}
@@ -92,7 +98,13 @@ def _what(redefined: Sequence[Redefined]) -> str:
 def _title(edition: Edition, section: str, name: str) -> str:
     if section == "metrics":
         return _metric(edition, name)
-    return f"{_THINGS[section]} <b>{escaped(name)}</b>" if name else _plain(section, name)
+    if not name:
+        return _plain(section, name)
+    vocabulary = edition.vocabulary
+    there = {"outcomes": vocabulary.outcomes, "dimensions": vocabulary.dimensions}
+    entry = there.get(section, {}).get(name)
+    label = entry.label if isinstance(entry, (Outcome, Dimension)) else name
+    return f"{_THINGS[section]} <b>{escaped(label)}</b>"
 
 
 def _plain(section: str, name: str) -> str:
@@ -124,7 +136,8 @@ def _entry(redefined: Iterable[Redefined], of: str) -> str:
             return f'<pre class="whole">{escaped(one.new or one.old, 4_000)}</pre>'
         rows.append(
             f'<tr><th scope="row">{escaped(one.key) or "all"}</th>'
-            f'<td class="old">{_value(one.old)}</td><td>{_value(one.new)}</td></tr>'
+            f'<td class="old">{_value(one.old, one.new)}</td>'
+            f"<td>{_value(one.new, one.old)}</td></tr>"
         )
     heads = "".join(f'<th scope="col">{word}</th>' for word in ("Key", "Before", "Now"))
     return (
@@ -134,5 +147,18 @@ def _entry(redefined: Iterable[Redefined], of: str) -> str:
     )
 
 
-def _value(text: str | None) -> str:
-    return _UNSAID if text is None else escaped(text)
+def _value(text: str | None, other: str | None) -> str:
+    """A text with the words marked that the other has not."""
+    if text is None:
+        return _UNSAID
+    if other is None:
+        return escaped(text)
+    words, others = _WORD.findall(text), _WORD.findall(other)
+    if len(words) + len(others) > _COMPARED:
+        return escaped(text)
+    matcher = difflib.SequenceMatcher(None, words, others, autojunk=False)
+    said = []
+    for kind, start, end, _, _ in matcher.get_opcodes():
+        piece = escaped("".join(words[start:end]))
+        said.append(f"<mark>{piece}</mark>" if kind in ("replace", "delete") and piece else piece)
+    return "".join(said)

@@ -93,7 +93,8 @@ def _rows(edition: Edition, metric: Metric, question: RowsQuestion, filters: str
     found = rows_behind(edition, question, page=page)
     pages = max(1, -(-found.total // PAGE))
     if page > pages:
-        frame.missed(_PAGE, str(page), "page of rows", {}, f"the last of {several(pages, 'page')}")
+        last = f"the last of {edition.vocabulary.formats.several(pages, 'page')}"
+        frame.missed(_PAGE, str(page), "page of rows", {}, last)
         page = pages
         found = rows_behind(edition, question, page=page)
     with head:

@@ -252,7 +252,8 @@ def test_the_vocabulary_tells_what_each_edition_changed(changed: Path) -> None:
     assert said.startswith("Edition 2 · Wed 11 Mar, 13:00 1 came, 1 went, 2 changed")
     assert "Service availability" in said
     assert "target 99.9 99.95" in said
-    assert "value avg(x) from load max(x) from load" in said
+    assert "value avg (x) from load max (x) from load" in said
+    assert "<mark>avg</mark>(x) from load" in html
     assert "churn went" in said
     assert EVIL not in html
 
