@@ -23,6 +23,9 @@ def which_metric(edition: Edition) -> Metric:
     if asked:
         _unknown(edition, asked)
     if not vocabulary.shown:
+        with frame.head("Metrics"):
+            pass
+        frame.about(edition, "<b>0 metrics</b>")
         frame.state(
             "No metric yet",
             "The vocabulary of this edition has none that screens list. "
@@ -68,7 +71,17 @@ def _unknown(edition: Edition, asked: str) -> None:
     frame.sheet(
         "unknown",
         f'<div class="state" role="status"><p>Edition {edition.number} has no metric '
-        f"<b>{frame.escaped(asked)}</b>. {offer}It may have been renamed since the link was made: "
+        f"<b>{frame.escaped(asked)}</b>. {offer}{_since(edition, asked)}"
         f"{frame.link('vocabulary', 'look it up in the vocabulary')}.</p></div>",
     )
     st.stop()
+
+
+def _since(edition: Edition, asked: str) -> str:
+    """Which edition took the metric away, where one is known to have."""
+    for changes in edition.redefined:
+        told = changes.entries.get(("metrics", asked), ())
+        if any(one.key is None and one.new is None for one in told):
+            what = frame.link("vocabulary", "what changed", show="changes")
+            return f"Edition {changes.edition} took it away: see {what}, or "
+    return "It may have been renamed since the link was made: "

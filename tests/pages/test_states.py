@@ -202,7 +202,8 @@ def test_an_edition_without_a_metric_or_a_source_says_what_to_do(home: Path, pag
 
     assert not app.exception
     assert "could not be shown" not in shown(app)
-    assert "yet" in words(shown(app))
+    assert "Edition 1 ·" in sheets(app)["about"]
+    assert re.search("No (metric|source) yet", words(shown(app)))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -265,6 +266,14 @@ def test_a_metrics_definition_tells_its_own_history(changed: Path) -> None:
     assert "Edition 2 · Wed 11 Mar, 13:00" in mine
     assert "Key Before Now target 99.9 99.95" in mine
     assert "No edition has changed this entry" in other
+
+
+def test_a_link_to_a_metric_that_went_tells_which_edition_took_it_away(changed: Path) -> None:
+    gone = words(sheets(open_app("metric", m="churn"))["unknown"])
+    never = words(sheets(open_app("metric", m="chunr"))["unknown"])
+
+    assert "Edition 2 took it away: see what changed , or look it up" in gone
+    assert "It may have been renamed since the link was made" in never
 
 
 def test_without_a_change_the_page_says_so(published: Path) -> None:
