@@ -85,7 +85,7 @@ HOMES = {
     "openpyxl": ("connectors/workbook.py",),
     "psycopg": ("connectors/databases/",),
     "sqlite3": ("connectors/databases/", "sample/"),
-    "plotly": ("pages/parts/charts.py",),
+    "plotly": ("pages/parts/chart_layout.py", "pages/parts/charts.py"),
     "streamlit": ("dashboard.py", "pages/"),
     "starlette": ("dashboard.py",),
     "duckdb": ("kpi/",),

@@ -1,4 +1,4 @@
-"""Every chart: built with plotly, in the visitor's colours, drawn once from what was asked once."""
+"""The process behaviour chart, in the visitor's colours, drawn once from what was asked once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,22 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from kpi.formats import Formats
-from kpi.periods import DAY, Period, step
+from kpi.periods import DAY, step
 from kpi.vocabulary import Metric
 from pages.parts import style
+from pages.parts.chart_layout import (
+    LABEL_GAP,
+    apart,
+    config,
+    just_before,
+    lay_out,
+    over_days,
+    point,
+    see_through,
+    small,
+    upwards,
+    with_air,
+)
 from pages.parts.over_time import (
     Moment,
     OverTime,
@@ -27,10 +39,7 @@ from pages.parts.over_time import (
 
 _HEIGHT = 380
 _TOP, _BOTTOM = 22, 34
-_LABEL_GAP = 14  # pixels between two labels at the right edge
 _LINE, _LINES = 20, 4  # characters and lines of what stands beside a line, to fit a phone
-_FONT = "Inter, 'Source Sans', sans-serif"
-_QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def draw_over_time(course: OverTime) -> None:
@@ -39,24 +48,10 @@ def draw_over_time(course: OverTime) -> None:
     st.plotly_chart(
         process_chart(course, colours),
         theme=None,
-        config={**_QUIET, **_locale(course.formats)},
+        config=config(course.formats),
         alt=summary(course),
         key="over_time",
     )
-
-
-def _locale(formats: Formats) -> dict[str, Any]:
-    """How its axes write: plotly itself knows English, of any other locale what it is told."""
-    signs = formats.locality
-    # The sizes are taken one after the other, then from the first again.
-    sizes = [signs.sizes[0], *[signs.sizes[1]] * 6]
-    format = {
-        "decimal": signs.decimal,
-        "thousands": signs.group,
-        "grouping": sizes,
-        "shortMonths": formats.month_names,
-    }
-    return {"locale": "here", "locales": {"here": {"format": format}}}
 
 
 def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
@@ -69,7 +64,7 @@ def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
     _routine(figure, course, colours)
     _targets(figure, course, colours)
     _values(figure, course, colours)
-    _layout(figure, colours)
+    lay_out(figure, colours, _HEIGHT, {"l": 44, "r": 96, "t": _TOP, "b": _BOTTOM})
     _axes(figure, course, colours)
     _breaks(figure, course, colours)
     _edge_labels(figure, course, colours)
@@ -131,8 +126,8 @@ def _routine(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) ->
     latest = course.row.points[-1].period if course.row.points else None
     for first, last, limits in course.routine_ranges:
         low = max(limits.lower, 0) if lowest(course) >= 0 else limits.lower
-        left = _before(first) if first in breaks else _point(first)
-        right = _point(last) if last == latest else _before(step(course.calendar, last, 1))
+        left = just_before(first) if first in breaks else point(first)
+        right = point(last) if last == latest else just_before(step(course.calendar, last, 1))
         across = {"x0": left, "x1": right, "layer": "below"}
         looks = {"fillcolor": colours["routine"], "line_width": 0}
         figure.add_shape(type="rect", y0=low, y1=limits.upper, **across, **looks)
@@ -154,15 +149,11 @@ def _margins(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) ->
                     mode="lines",
                     line={"width": 0},
                     fill="toself",
-                    fillcolor=f"rgba({_rgb(colours['accent'])},0.14)",
+                    fillcolor=see_through(colours["accent"], 0.14),
                     hoverinfo="skip",
                     showlegend=False,
                 )
             )
-
-
-def _rgb(code: str) -> str:
-    return ",".join(str(int(code[i : i + 2], 16)) for i in (1, 3, 5))
 
 
 def _breaks(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
@@ -171,7 +162,7 @@ def _breaks(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> 
     middle = first.start + (last.start - first.start) / 2
     depth = 0
     for one in course.breaks:
-        at = _before(one.period)
+        at = just_before(one.period)
         line = {"color": colours["accent"], "width": 1.2}
         figure.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, line=line)
         late = one.period.start > middle
@@ -183,26 +174,16 @@ def _breaks(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> 
             yref="paper",
             y=1,
             yanchor="top",
-            yshift=-_LABEL_GAP * depth,
+            yshift=-LABEL_GAP * depth,
             text="<br>".join(
                 [f"<b>changed</b> {course.formats.day(one.day)}", *map(html.escape, words)]
             ),
             align="right" if late else "left",
             hovertext=html.escape(one.what),
             showarrow=False,
-            font={"size": 11, "color": colours["accent"]},
+            font=small(colours["accent"]),
         )
         depth += len(words) + 1
-
-
-def _point(period: Period) -> dt.datetime:
-    """Where the point of a period stands."""
-    return dt.datetime.combine(period.start, dt.time())
-
-
-def _before(period: Period) -> dt.datetime:
-    """Half way between the point of a period and the one before it."""
-    return _point(period) - dt.timedelta(days=period.days / 2)
 
 
 def _targets(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
@@ -231,7 +212,7 @@ def _targets(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) ->
             xanchor="left",
             text=_agreed(course, same[0]),
             showarrow=False,
-            font={"size": 11, "color": colours["text"]},
+            font=small(colours["text"]),
         )
 
 
@@ -249,7 +230,7 @@ def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]
     low, high = figure.layout.yaxis.range
     pixels = (_HEIGHT - _TOP - _BOTTOM) / (high - low)
     wanted = sorted(_at_the_edge(course), reverse=True)
-    places = _apart([value * pixels for value, _ in wanted])
+    places = apart([value * pixels for value, _ in wanted])
     for (value, text), place in zip(wanted, places, strict=True):
         target = text.startswith("target")
         figure.add_annotation(
@@ -261,7 +242,7 @@ def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]
             yshift=place - value * pixels,
             text=text,
             showarrow=False,
-            font={"size": 11, "color": colours["text" if target else "muted"]},
+            font=small(colours["text" if target else "muted"]),
         )
 
 
@@ -280,88 +261,16 @@ def _at_the_edge(course: OverTime) -> Iterator[tuple[float, str]]:
         yield last.value, "incomplete"
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
-    """These descending heights, moved as little as it takes for labels there not to touch."""
-    places = list(heights)
-    for _ in range(50):
-        moved = False
-        for upper in range(len(places) - 1):
-            overlap = _LABEL_GAP - (places[upper] - places[upper + 1])
-            if overlap > 0.1:
-                places[upper] += overlap / 2
-                places[upper + 1] -= overlap / 2
-                moved = True
-        if not moved:
-            break
-    return places
-
-
-def _layout(figure: go.Figure, colours: Mapping[str, str]) -> None:
-    figure.update_layout(
-        height=_HEIGHT,
-        margin={"l": 44, "r": 96, "t": _TOP, "b": _BOTTOM},
-        font={"family": _FONT, "size": 12, "color": colours["text"]},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        dragmode=False,
-        hovermode="closest",
-        hoverdistance=24,
-        hoverlabel={
-            "bgcolor": colours["background"],
-            "bordercolor": colours["line"],
-            "font": {"family": _FONT, "size": 12, "color": colours["text"]},
-            "align": "left",
-        },
-    )
-
-
 def _axes(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
-    tick = {"size": 11, "color": colours["muted"]}
-    figure.update_xaxes(
-        type="date",
-        fixedrange=True,
-        showgrid=False,
-        tickfont=tick,
-        linecolor=colours["line"],
-        ticks="outside",
-        ticklen=3,
-        tickcolor=colours["line"],
-        range=_days(course),
-        tickangle=0,
-        tickformat=_tick_format(course),
-        hoverformat="%Y-%m-%d",
-    )
-    figure.update_yaxes(
-        fixedrange=True,
-        range=_span(course),
-        nticks=6,
-        tickformat=",",
-        tickfont=tick,
-        gridcolor=colours["hairline"],
-        zeroline=False,
-    )
-
-
-def _tick_format(course: OverTime) -> str:
-    if course.grain != "day":
-        return "%b\n%Y"
-    return "%-d %b\n%Y" if course.formats.day_comes_first else "%b %-d\n%Y"
+    figure.update_xaxes(**over_days(colours, course.formats, course.grain, range=_days(course)))
+    figure.update_yaxes(**upwards(colours, range=with_air(_drawn(course))))
 
 
 def _days(course: OverTime) -> tuple[dt.datetime, dt.datetime]:
     """From half a period before the first point to half a period after the last."""
     first, last = course.moments[0].period, course.moments[-1].period
     half = dt.timedelta(days=last.days / 2)
-    return _point(first) - half, _point(last) + half
-
-
-def _span(course: OverTime) -> tuple[float, float]:
-    """The lowest and highest of all that is drawn, with some air around it."""
-    drawn = list(_drawn(course)) or [0.0, 1.0]
-    low, high = min(drawn), max(drawn)
-    air = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    # Nothing below zero occurs: the axis then does not pretend that it could.
-    return (max(low - air, 0.0) if low >= 0 else low - air), high + air
+    return point(first) - half, point(last) + half
 
 
 def _drawn(course: OverTime) -> Iterator[float]:
