@@ -38,6 +38,25 @@ class Comparison:
     days: int | None = None
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two periods that may be compared; `days` where that is only as many first days of both."""
+
+    before: Period
+    after: Period
+    days: int | None = None
+
+    def questions(self, *metrics: str, by: tuple[str, ...] = ()) -> tuple[Question, Question]:
+        """What to ask of the earlier one and of the later."""
+        asked = []
+        for period in (self.before, self.after):
+            grain, start, end = period.grain, period.start, period.end
+            if self.days is not None:
+                grain, (start, end) = TOTAL, first_days(period, self.days)
+            asked.append(Question(metrics, grain, by, start=start, end=end))
+        return asked[0], asked[1]
+
+
 def year_before(calendar: Calendar, period: Period) -> Period:
     """The same period last year."""
     found = earlier(calendar, period, _YEAR)
@@ -65,24 +84,40 @@ def with_year_before(
     return _compared(metric, period, value, against, found.value)
 
 
-def so_far(edition: Readable, metric: Metric, period: Period) -> Comparison | None:
-    """A period that is not over beside the same first days of the one before.
+def so_far(
+    edition: Readable, metric: Metric, period: Period, against: Period | None = None
+) -> Comparison | None:
+    """A period that is not over beside the same first days of the one before, or of another.
 
     None where no whole day of it has been told of yet, or where a row stands for more than a day.
     """
-    vocabulary = edition.vocabulary
-    if not told_by_day(vocabulary, metric):
-        return None
-    days = elapsed(edition, metric, period)
-    against = step(vocabulary.calendar, period, -1)
-    if days == 0 or not complete(edition, metric, against):
+    pair = _begun(edition, metric, period, against or step(edition.vocabulary.calendar, period, -1))
+    if pair is None:
         return None
     values = []
-    for asked in (period, against):
-        start, end = first_days(asked, days)
-        (found,) = ask(edition, Question((metric.name,), TOTAL, start=start, end=end)).cells
+    for question in pair.questions(metric.name):
+        (found,) = ask(edition, question).cells
         values.append(found.value)
-    return _compared(metric, period, values[0], against, values[1], days)
+    return _compared(metric, period, values[1], pair.before, values[0], pair.days)
+
+
+def alike(edition: Readable, metric: Metric, period: Period, against: Period) -> Pair | None:
+    """What of two periods can be held against each other: all, or as many first days of both.
+
+    None where the earlier one was told of only in part, or where nothing can be said of the later.
+    """
+    if not complete(edition, metric, period):
+        return _begun(edition, metric, period, against)
+    return Pair(against, period) if complete(edition, metric, against) else None
+
+
+def _begun(edition: Readable, metric: Metric, period: Period, against: Period) -> Pair | None:
+    if not told_by_day(edition.vocabulary, metric):
+        return None
+    days = elapsed(edition, metric, period)
+    if days == 0 or not complete(edition, metric, against):
+        return None
+    return Pair(against, period, days)
 
 
 def told_by_day(vocabulary: Vocabulary, metric: Metric) -> bool:
