@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.parts import (
-    breakdown,
     chart_words,
     charts,
     definition,
@@ -11,6 +10,7 @@ from pages.parts import (
     metric_head,
     metric_rows,
     pickers,
+    why_it_changed,
 )
 from pages.parts.changes import metric_changes
 from pages.parts.lineage import lineage
@@ -28,7 +28,7 @@ with frame.head(metric.label):
         "Metric",
         options(edition, metric),
         default=metric.name,
-        resets=("by", "part", "rows", "rows-", "where-"),
+        resets=("by", "against", "part", "rows", "rows-", "where-"),
     )
     grain = frame.choice("period", "Period", GRAINS)
 
@@ -40,7 +40,7 @@ shown = pickers.tabs(
     "tab",
     {
         "over-time": f"{GRAINS[grain]} by {grain}",
-        "breakdown": "Breakdown",
+        "breakdown": "Why did it change",
         "definition": "Definition",
         "rows": "Rows",
     },
@@ -53,7 +53,7 @@ if shown["over-time"].open:
             frame.sheet("chart_numbers", chart_words.numbers(course))
 if shown["breakdown"].open:
     with shown["breakdown"]:
-        breakdown.show(edition, course)
+        why_it_changed.show(edition, course)
 if shown["definition"].open:
     with shown["definition"]:
         left, right = st.columns(2, gap="medium")

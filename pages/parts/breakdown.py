@@ -15,13 +15,12 @@ from kpi.expression import FactValue
 from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Verdict, change
 from kpi.periods import Period, step
-from kpi.questions import Question, QuestionRefused
+from kpi.questions import Question
 from kpi.vocabulary import Metric
 from pages.parts import frame, marks
 from pages.parts.addresses import key_id, key_label
 from pages.parts.frame import escaped, link
 from pages.parts.over_time import Moment, OverTime, in_sentence, named
-from pages.parts.which_period import which_period
 
 _SHOWN = 100
 
@@ -37,28 +36,9 @@ class Part:
     change: Change | None
 
 
-def show(edition: Edition, course: OverTime) -> None:
-    """The whole tab: which dimension, which period, and the parts."""
-    metric = course.row.metric
-    if not metric.dimensions:
-        shared = "its inputs share no dimension" if metric.inputs else "its fact table has none"
-        frame.sheet("parts", f'<p class="muted">Nothing to break it down by: {shared}.</p>')
-        return
-    words = {word: edition.vocabulary.dimensions[word].label for word in metric.dimensions}
-    with st.container(horizontal=True, vertical_alignment="center", key="part_choices"):
-        if len(words) > 1:
-            dimension = frame.choice("by", "Dimension", words)
-        else:
-            dimension = frame.chosen_of("by", "Dimension", words, next(iter(words)))
-        moment = which_period(course)
-    if moment is None:
-        frame.sheet("parts", '<p class="muted">No period has any row yet.</p>')
-        return
-    try:
-        parts = parts_of(edition, metric, dimension, moment.period)
-    except QuestionRefused as refused:
-        frame.sheet("parts", f'<p class="note near" role="status">{escaped(str(refused))}</p>')
-        return
+def show(edition: Edition, course: OverTime, dimension: str, moment: Moment) -> None:
+    """The members of a dimension beside each other in one period."""
+    parts = parts_of(edition, course.row.metric, dimension, moment.period)
     frame.sheet("parts", table(edition, course, dimension, moment, parts))
 
 

@@ -153,9 +153,12 @@ def head(title: str) -> Iterator[None]:
         yield
 
 
-def choice(name: str, label: str, options: Mapping[str, str]) -> str:
-    """One of several, by its id; the address is where the choice lives."""
-    default = next(iter(options))
+def choice(name: str, label: str, options: Mapping[str, str], default: str | None = None) -> str:
+    """One of several, by its id; the address is where the choice lives.
+
+    The default (without one the first) is unsaid there.
+    """
+    default = next(iter(options)) if default is None else default
     chosen = chosen_of(name, label, options, default)
     # The address is the truth, so that Back, Forward and a pasted link all hold.
     st.session_state[_widget(name)] = chosen

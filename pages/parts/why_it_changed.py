@@ -1,0 +1,349 @@
+"""Why a metric changed: one sentence, then what each member of a dimension added to the change."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from kpi.comparisons import Pair, alike, year_before
+from kpi.contributions import Contribution, concentration, rounded
+from kpi.editions import Edition
+from kpi.explanation import Explained, explain
+from kpi.formats import Formats, decimals
+from kpi.periods import Period, step
+from kpi.questions import QuestionRefused
+from kpi.summands import NoParts
+from kpi.vocabulary import Metric
+from pages.parts import breakdown, frame
+from pages.parts.addresses import key_label, key_name
+from pages.parts.frame import escaped
+from pages.parts.over_time import Moment, OverTime, in_sentence
+from pages.parts.which_period import which_period
+
+# A member that moved less than this part of all movement is one of the others, and so is what
+# comes after so many.
+_LEAST, _MOST = 0.03, 10
+# The sentence names so many reasons, each at least this part of the change.
+_REASONS, _WORTH_NAMING = 3, 0.1
+# Below this no dimension is worth the name of a reason.
+_SAYS_LITTLE = 0.1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A line of the table: a member, or others together; amounts as they are printed.
+
+    `bars` are the unrounded lengths of its bars: mix and rate, or the amount alone.
+    """
+
+    part: Contribution | None
+    count: int
+    amount: float
+    mix: float
+    rate: float
+    bars: tuple[float, ...]
+    share_before: float
+    share_after: float
+
+    def name(self, formats: Formats) -> str:
+        """What it is called: the member, or how many others it is made of."""
+        return key_name(self.part.key) if self.part else f"{formats.count(self.count)} others"
+
+
+def show(edition: Edition, course: OverTime) -> None:
+    """The whole tab: which dimension, which periods, why, and the members beside each other."""
+    metric = course.row.metric
+    if not metric.dimensions:
+        shared = "its inputs share no dimension" if metric.inputs else "its fact table has none"
+        frame.sheet("parts", f'<p class="muted">Nothing to break it down by: {shared}.</p>')
+        return
+    words = {word: edition.vocabulary.dimensions[word].label for word in metric.dimensions}
+    with st.container(horizontal=True, vertical_alignment="center", key="part_choices"):
+        chosen = st.container()
+        moment = which_period(course)
+        if moment is None:
+            frame.sheet("parts", '<p class="muted">No period has any row yet.</p>')
+            return
+        against = _against(course, moment)
+    try:
+        found = explained(edition, metric, moment.period, against)
+        first = found[0].dimension if isinstance(found, tuple) else next(iter(words))
+        with chosen:
+            ask = frame.choice if len(words) > 1 else frame.chosen_of
+            dimension = ask("by", "Dimension", words, first)
+        frame.sheet("why", _why(edition, course, dimension, moment, against, found))
+        breakdown.show(edition, course, dimension, moment)
+    except QuestionRefused as refused:
+        frame.sheet("parts", f'<p class="note near" role="status">{escaped(str(refused))}</p>')
+
+
+def _against(course: OverTime, moment: Moment) -> Period:
+    """The period that the chosen one is held against."""
+    before = step(course.calendar, moment.period, -1)
+    options = {
+        "before": f"Against {in_sentence(course.formats.period(before))}",
+        "year": "Against the year before",
+    }
+    if frame.choice("against", "Against", options) == "year":
+        return year_before(course.calendar, moment.period)
+    return before
+
+
+def explained(
+    edition: Edition, metric: Metric, period: Period, against: Period
+) -> tuple[Explained, ...] | str:
+    """The change by every dimension, the one that says most first; or why it cannot be split."""
+    version = (str(edition.path), edition.number, edition.published_at)
+    return _explained(version, metric.name, period, against, edition)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _explained(
+    version: tuple[str, int, dt.datetime],
+    name: str,
+    period: Period,
+    against: Period,
+    _edition: Edition,
+) -> tuple[Explained, ...] | str:
+    metric = _edition.vocabulary.metrics[name]
+    pair = alike(_edition, metric, period, against)
+    if pair is None:
+        return "one of the two periods is not, or not wholly, told of"
+    try:
+        return explain(_edition, metric, pair)
+    except NoParts as reason:
+        return str(reason)
+
+
+def _why(
+    edition: Edition,
+    course: OverTime,
+    dimension: str,
+    moment: Moment,
+    against: Period,
+    found: tuple[Explained, ...] | str,
+) -> str:
+    metric = course.row.metric
+    compared = _compared(edition, course, moment, against)
+    if isinstance(found, str):
+        return (
+            f'<p class="lead"><b class="strong">Cannot be split into parts:</b> {escaped(found)}. '
+            f'<span class="muted">{compared}</span></p>'
+        )
+    (one,) = (each for each in found if each.dimension == dimension)
+    lines = shown(metric, one)
+    return (
+        f'<p class="said"><b>{escaped(sentence(course.formats, metric, one, lines))}</b></p>'
+        f'<p class="muted small">{compared} · {_how_much_each_says(edition, found)}</p>'
+        f"{_table(edition, course, one, lines)}"
+    )
+
+
+def _compared(edition: Edition, course: OverTime, moment: Moment, against: Period) -> str:
+    pair = alike(edition, course.row.metric, moment.period, against) or Pair(against, moment.period)
+    first = (
+        f"the first {course.formats.several(pair.days, 'day')} of " if pair.days is not None else ""
+    )
+    now, before = (
+        escaped(in_sentence(course.formats.period(each))) for each in (moment.period, against)
+    )
+    if against.grain == "week" and against.start.year != moment.period.start.year:
+        before += f" of {against.start.year}"
+    return f"{first}{now} against {'the same days of ' if first else ''}{before}"
+
+
+def _how_much_each_says(edition: Edition, found: Sequence[Explained]) -> str:
+    said = " · ".join(
+        f"{escaped(edition.vocabulary.dimensions[each.dimension].label)} "
+        f"{edition.vocabulary.formats.count(round(100 * concentration(each.parts)))}"
+        for each in found
+    )
+    best = concentration(found[0].parts)
+    little = "; none says much" if best < _SAYS_LITTLE and found[0].amount else ""
+    return f"how much of the change a dimension explains, of 100: {said}{little}"
+
+
+def shown(metric: Metric, one: Explained) -> tuple[Shown, ...]:
+    """The lines of the table; their printed amounts add up to the printed change."""
+    moved = math.fsum(abs(part.amount) for part in one.parts)
+    named = [part for part in one.parts[:_MOST] if moved and abs(part.amount) >= _LEAST * moved]
+    others = one.parts[len(named) :]
+    if len(others) == 1:
+        named, others = list(one.parts), ()
+    groups: list[Sequence[Contribution]] = [[part] for part in named]
+    groups += [others] if others else []
+    places = decimals(metric)
+    amounts = rounded([math.fsum(p.amount for p in group) for group in groups], one.amount, places)
+    lines = []
+    for group, amount in zip(groups, amounts, strict=True):
+        exact = (math.fsum(p.mix or 0.0 for p in group), math.fsum(p.rate or 0.0 for p in group))
+        mix, rate = rounded(exact, amount, places) if one.is_ratio else (0.0, amount)
+        bars = exact if one.is_ratio else (math.fsum(p.amount for p in group),)
+        lines.append(
+            Shown(
+                group[0] if group is not others else None,
+                len(group),
+                amount,
+                mix,
+                rate,
+                bars,
+                math.fsum(p.share_before for p in group),
+                math.fsum(p.share_after for p in group),
+            )
+        )
+    return tuple(lines)
+
+
+def sentence(formats: Formats, metric: Metric, one: Explained, lines: Sequence[Shown]) -> str:
+    """'Down 3.2 points: 2.5 because Checkout got worse, 0.7 from all others.'"""
+    places = decimals(metric)
+    total = round(one.amount, places)
+    reasons = sorted(_reasons(formats, metric, one, lines), key=lambda r: -abs(r[0]))
+    if total == 0:
+        pulled = ", ".join(
+            f"{formats.number(amount, places, sign=True)} because {why}"
+            for amount, why in reasons[:2]
+        )
+        return f"No change as printed: {pulled}." if pulled else "No change as printed."
+    along = [
+        (amount, why)
+        for amount, why in reasons
+        if amount * total > 0 and abs(amount) >= _WORTH_NAMING * abs(total)
+    ][:_REASONS]
+    said = [f"{formats.number(abs(amount), places)} because {why}" for amount, why in along]
+    rest = round(total - math.fsum(amount for amount, _ in along), places)
+    if rest:
+        less = "less " if rest * total < 0 else ""
+        everything = "everything else together" if along else "many small parts"
+        said.append(f"{less}{formats.number(abs(rest), places)} from {everything}")
+    points = "point" if abs(total) == 1 else "points"
+    unit = points if metric.unit in ("%", "points") else formats.unit(metric)
+    amount = f"{formats.number(abs(total), places)} {unit}".strip()
+    return f"{'Up' if total > 0 else 'Down'} {amount}: {', '.join(said)}."
+
+
+def _reasons(
+    formats: Formats, metric: Metric, one: Explained, lines: Sequence[Shown]
+) -> Iterator[tuple[float, str]]:
+    for line in lines:
+        if line.part is None:
+            continue
+        name = line.name(formats)
+        if not one.is_ratio:
+            there = "rose" if line.amount > 0 else "fell"
+            yield line.amount, f"{name} {there}"
+            continue
+        if line.mix:
+            yield line.mix, f"{name} {_weight(line)}"
+        if line.rate:
+            better = (line.rate > 0) == (metric.good == "up")
+            yield line.rate, f"{name} got {'better' if better else 'worse'}"
+
+
+def _weight(line: Shown) -> str:
+    if not line.share_before:
+        return "is new"
+    if not line.share_after:
+        return "is gone"
+    return f"makes up {'more' if line.share_after > line.share_before else 'less'} of it"
+
+
+def _table(edition: Edition, course: OverTime, one: Explained, lines: Sequence[Shown]) -> str:
+    metric, formats = course.row.metric, course.formats
+    word = escaped(edition.vocabulary.dimensions[one.dimension].label)
+    ratio = one.is_ratio
+    bars = (
+        '<span class="with"><i class="key mix"></i>mix</span> '
+        '<span class="with"><i class="key rate"></i>rate</span>'
+        if ratio
+        else '<span class="sr">Bar</span>'
+    )
+    heads = [(word, ""), *([("Share", "right before")] if ratio else [])]
+    heads += [("Before → after", "right before"), (bars, "length")]
+    heads += [("Mix", "right"), ("Rate", "right")] if ratio else []
+    heads += [("Contribution", "right")]
+    head = "".join(f'<th scope="col" class="{kind}">{text}</th>' for text, kind in heads)
+    reach = _reach(lines)
+    body = "".join(_line(formats, metric, one, line, reach) for line in lines)
+    return (
+        f'<div class="box" tabindex="0" role="region" aria-label="What each {word} added">'
+        f'<table class="parts why"><caption class="sr">What each {word} added to the change of '
+        f"{escaped(metric.label)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"{_all(formats, metric, one, lines)}</table></div>"
+    )
+
+
+def _line(
+    formats: Formats, metric: Metric, one: Explained, line: Shown, reach: tuple[float, float]
+) -> str:
+    part = line.part
+    values = (
+        f"{formats.value(metric, part.before)} → {formats.value(metric, part.after)}"
+        if part
+        else ""
+    )
+    before, after = (_percent(formats, s) for s in (line.share_before, line.share_after))
+    share = f"{before} → {after}"
+    name = key_label(part.key) if part else escaped(line.name(formats))
+    return (
+        f'<tr><th scope="row"><span class="strong">{name}</span></th>'
+        + (f'<td class="right before muted">{share}</td>' if one.is_ratio else "")
+        + f'<td class="right before muted">{values}</td>'
+        f'<td class="length">{_bars(one, line, reach)}</td>'
+        + "".join(_amounts(formats, metric, one, line.mix, line.rate, line.amount))
+        + "</tr>"
+    )
+
+
+def _amounts(
+    formats: Formats, metric: Metric, one: Explained, mix: float, rate: float, amount: float
+) -> Iterator[str]:
+    places = decimals(metric)
+    if one.is_ratio:
+        yield f'<td class="right">{formats.number(mix, places, sign=True)}</td>'
+        yield f'<td class="right">{formats.number(rate, places, sign=True)}</td>'
+    yield f'<td class="right strong">{formats.number(amount, places, sign=True)}</td>'
+
+
+def _all(formats: Formats, metric: Metric, one: Explained, lines: Sequence[Shown]) -> str:
+    mix, rate = math.fsum(line.mix for line in lines), math.fsum(line.rate for line in lines)
+    values = f"{formats.value(metric, one.before)} → {formats.with_unit(metric, one.after)}"
+    return (
+        '<tfoot><tr><th scope="row">All</th>'
+        + (f'<td class="right before">{_percent(formats, 1.0)}</td>' if one.is_ratio else "")
+        + f'<td class="right before">{escaped(values)}</td><td class="length"></td>'
+        + "".join(_amounts(formats, metric, one, mix, rate, one.amount))
+        + "</tr></tfoot>"
+    )
+
+
+def _percent(formats: Formats, share: float) -> str:
+    around = formats.locality.percent
+    return f"{around.before[0]}{formats.number(100 * share, 0)}{around.behind[0]}"
+
+
+def _reach(lines: Sequence[Shown]) -> tuple[float, float]:
+    drawn = [0.0, *(length for line in lines for length in line.bars)]
+    return min(drawn), max(drawn)
+
+
+def _bars(one: Explained, line: Shown, reach: tuple[float, float]) -> str:
+    """Two bars from a common zero: the pale one is the mix, the full one the rate."""
+    kinds = ("mix", "rate") if one.is_ratio else ("only",)
+    drawn = zip(kinds, line.bars, strict=True)
+    bars = "".join(_bar(kind, length, reach) for kind, length in drawn)
+    zero = -100 * reach[0] / ((reach[1] - reach[0]) or 1.0)
+    line_there = f'<i class="zero" style="left:{zero:.2f}%"></i>'
+    return f'<span class="track" aria-hidden="true">{line_there}{bars}</span>'
+
+
+def _bar(kind: str, amount: float, reach: tuple[float, float]) -> str:
+    if not amount:
+        return ""
+    width = (reach[1] - reach[0]) or 1.0
+    left = 100 * (min(amount, 0.0) - reach[0]) / width
+    return f'<i class="{kind}" style="left:{left:.2f}%;width:{100 * abs(amount) / width:.2f}%"></i>'
