@@ -13,6 +13,7 @@ The rules:
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from kpi.answers import Readable, ask, complete
@@ -127,13 +128,12 @@ def told_by_day(vocabulary: Vocabulary, metric: Metric) -> bool:
 
 def elapsed(edition: Readable, metric: Metric, period: Period) -> int:
     """How many whole days from its first on all sources of the metric have told of."""
-    found = 0
-    for count in range(1, period.days + 1):
+
+    def open_still(count: int) -> bool:
         start, end = first_days(period, count)
-        if not complete(edition, metric, Period(TOTAL, start, end)):
-            break
-        found = count
-    return found
+        return not complete(edition, metric, Period(TOTAL, start, end))
+
+    return bisect_left(range(1, period.days + 1), True, key=open_still)
 
 
 def _compared(

@@ -10,6 +10,7 @@ from pages.parts import (
     metric_head,
     metric_rows,
     pickers,
+    weeks_and_months,
     why_it_changed,
 )
 from pages.parts.changes import metric_changes
@@ -41,6 +42,7 @@ shown = pickers.tabs(
     {
         "over-time": f"{GRAINS[grain]} by {grain}",
         "breakdown": "Why did it change",
+        "weeks-and-months": "Weeks and months",
         "definition": "Definition",
         "rows": "Rows",
     },
@@ -54,6 +56,9 @@ if shown["over-time"].open:
 if shown["breakdown"].open:
     with shown["breakdown"]:
         why_it_changed.show(edition, course)
+if shown["weeks-and-months"].open:
+    with shown["weeks-and-months"]:
+        weeks_and_months.show(edition, metric, frame.now())
 if shown["definition"].open:
     with shown["definition"]:
         left, right = st.columns(2, gap="medium")

@@ -88,7 +88,11 @@ HOMES = {
     "openpyxl": ("connectors/workbook.py",),
     "psycopg": ("connectors/databases/",),
     "sqlite3": ("connectors/databases/", "sample/"),
-    "plotly": ("pages/parts/chart_layout.py", "pages/parts/charts.py"),
+    "plotly": (
+        "pages/parts/chart_layout.py",
+        "pages/parts/charts.py",
+        "pages/parts/weeks_and_months_chart.py",
+    ),
     "streamlit": ("dashboard.py", "pages/"),
     "starlette": ("dashboard.py",),
     "duckdb": ("kpi/",),

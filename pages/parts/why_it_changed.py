@@ -137,7 +137,7 @@ def _why(
     (one,) = (each for each in found if each.dimension == dimension)
     lines = shown(metric, one)
     return (
-        f'<p class="said"><b>{escaped(sentence(course.formats, metric, one, lines))}</b></p>'
+        f'<p class="why-said"><b>{escaped(sentence(course.formats, metric, one, lines))}</b></p>'
         f'<p class="muted small">{compared} · {_how_much_each_says(edition, found)}</p>'
         f"{_table(edition, course, one, lines)}"
     )

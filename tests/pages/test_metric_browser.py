@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
@@ -16,7 +17,7 @@ from tests.pages.served import chromium, served, settled
 
 pytestmark = pytest.mark.browser
 
-TABS = ("over-time", "breakdown", "definition", "rows")
+TABS = ("over-time", "breakdown", "weeks-and-months", "definition", "rows")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,42 @@ def test_the_chart_fills_its_width_and_names_its_lines(page: Page) -> None:
     page.wait_for_function(wide, timeout=30_000)
 
     expect(page.locator(".js-plotly-plot")).to_contain_text("average")
+
+
+@pytest.mark.parametrize("width", [1440, 834, 390])
+def test_each_point_stands_above_its_column(browser: Browser, address: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, base_url=address)
+    page = context.new_page()
+    opened(page, "/metric?m=returned&tab=weeks-and-months")
+    page.wait_for_selector(".st-key-six_twelve .scatterlayer .point", state="attached")
+    middle = (
+        "boxes => boxes.map(e => { const b = e.getBoundingClientRect(); return b.x + b.width/2 })"
+    )
+
+    columns = page.locator(".six-twelve thead th[scope=col]").evaluate_all(middle)
+    points = page.locator(".st-key-six_twelve .scatterlayer .point").evaluate_all(middle)
+
+    assert points
+    assert max(min(abs(point - column) for column in columns) for point in points) < 3
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 834, 390])
+@pytest.mark.parametrize("tab", ["breakdown", "weeks-and-months"])
+def test_what_compares_periods_fits_in_both_themes(
+    browser: Browser, address: str, tab: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=address
+    )
+    page = context.new_page()
+    opened(page, f"/metric?m=returned&tab={tab}")
+    expect(page.locator(".why, .six-twelve")).to_be_visible()
+
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
+    context.close()
 
 
 def test_a_download_holds_exactly_the_rows_that_are_counted(page: Page, tmp_path: Path) -> None:
