@@ -16,7 +16,7 @@ from kpi.expression import FactValue, parse_condition, quoted
 from kpi.periods import FIRST_DAY, LAST_DAY
 from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
 from kpi.reach import AsOf, Latest
-from kpi.vocabulary import Lookup, Metric, Table, Vocabulary
+from kpi.vocabulary import Lookup, Marked, Metric, Table, Vocabulary
 from kpi.yaml_text import Place, Problem, nearest
 
 Columns = Mapping[str, Mapping[str, str]]
@@ -156,6 +156,16 @@ class _Fitting:
         for lookup in table.lookup:
             if lookup.table in self.columns:
                 self._lookup(table, lookup, (*path, "lookup", lookup.table))
+        if table.marks is not None:
+            self._marks(table.name, table.marks, (*path, "marks"))
+
+    def _marks(self, table: str, marks: Marked, path: yaml_text.Path) -> None:
+        self._time(table, marks.start, (*path, "from"))
+        self._time(table, marks.end, (*path, "to"))
+        self._column(table, marks.name, self.vocabulary.document.place((*path, "name")))
+        for column in marks.condition.columns if marks.condition else ():
+            where = self.vocabulary.document.place_in((*path, "where"), column.offset)
+            self._column(table, column.name, where)
 
     def _lookup(self, table: Table, lookup: Lookup, path: yaml_text.Path) -> None:
         own, others = self.columns[table.name], self.columns[lookup.table]

@@ -136,6 +136,19 @@ class LookupEntry(Entry):
     )
 
 
+class MarksEntry(Entry):
+    """Which rows of a table are marked on the charts of metrics that they bear on."""
+
+    from_: _Text = Field(
+        alias="from", description="The time at which what is marked began.", examples=["opened_at"]
+    )
+    to: _Text = Field(description="The time at which it ended; unknown while it goes on.")
+    name: _Text = Field(description="The column that names it.", examples=["title"])
+    where: _Text | None = Field(
+        None, description="Which rows: few, and bad.", examples=["severity = 'sev1'"]
+    )
+
+
 class TableEntry(Entry):
     """A fact table as metrics see it."""
 
@@ -158,6 +171,9 @@ class TableEntry(Entry):
         {},
         description="Other tables to take dimensions from, many to one.",
         examples=[{"services": {"on": "service", "by": ["team"]}}],
+    )
+    marks: MarksEntry | None = Field(
+        None, description="Which of its rows are marked on charts, with begin, end and name."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from kpi.expression import FactValue, MetricValue
+from kpi.expression import Condition, FactValue, MetricValue
 from kpi.formats import Formats
 from kpi.periods import Calendar
 from kpi.reach import AsOf, Own, Reach, Span
@@ -45,6 +45,16 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """Which rows of a table are marked on charts: the columns of begin, end and name."""
+
+    start: str
+    end: str
+    name: str
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """A fact table as metrics see it: what a row is, its default time, its dimensions.
 
@@ -58,6 +68,7 @@ class Table:
     settles_after: dt.timedelta
     grain: str | None = None
     lookup: tuple[Lookup, ...] = ()
+    marks: Marked | None = None
 
     @property
     def dimensions(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from kpi import locales
-from kpi.expression import FactValue
+from kpi.allowlist import ExpressionRefused
+from kpi.expression import FactValue, parse_condition
 from kpi.grammar import (
     MONTH_NAMES,
     NAME,
@@ -26,6 +27,7 @@ from kpi.grammar import (
     DimensionEntry,
     Entry,
     FileEntry,
+    MarksEntry,
     MetricEntry,
     OutcomeEntry,
     TableEntry,
@@ -33,7 +35,7 @@ from kpi.grammar import (
 from kpi.metric_entry import MetricReader, owners
 from kpi.model_check import Hints, check_model, keys_of, note_beside
 from kpi.periods import Calendar
-from kpi.vocabulary import Dimension, Lookup, Metric, Outcome, Table, Vocabulary
+from kpi.vocabulary import Dimension, Lookup, Marked, Metric, Outcome, Table, Vocabulary
 from kpi.yaml_text import Document, Path, Problem, Refused, choice, nearest, read_yaml
 
 _Entry = TypeVar("_Entry", bound=Entry)
@@ -226,7 +228,21 @@ class _Reader:
             tuple(
                 self._lookup(key, entry, table, (*path, "lookup", table)) for table in entry.lookup
             ),
+            self._marks(entry.marks, (*path, "marks")),
         )
+
+    def _marks(self, entry: MarksEntry | None, path: Path) -> Marked | None:
+        if entry is None:
+            return None
+        condition = None
+        try:
+            condition = parse_condition(entry.where, prefix="marked") if entry.where else None
+        except ExpressionRefused as refused:
+            for mistake in refused.mistakes:
+                place = self.document.place_in((*path, "where"), mistake.offset)
+                problem = Problem(self.document.name, place, mistake.what + ".", mistake.fix)
+                self.document.problems.append(problem)
+        return Marked(entry.from_, entry.to, entry.name, condition)
 
     def _settles(self, entry: TableEntry, path: Path) -> dt.timedelta:
         if entry.settles_after is None:

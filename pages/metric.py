@@ -52,6 +52,8 @@ if shown["over-time"].open:
         frame.sheet("reading", chart_words.reading(course))
         if course.moments:
             charts.draw_over_time(course)
+            if course.happened:
+                frame.sheet("happened", chart_words.happened(course))
             frame.sheet("chart_numbers", chart_words.numbers(course))
 if shown["breakdown"].open:
     with shown["breakdown"]:

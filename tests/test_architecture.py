@@ -19,6 +19,7 @@ READING = {
     f"kpi.{name}"
     for name in (
         "allowlist",
+        "annotations",
         "answers",
         "comparisons",
         "compiler",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kpi.formats import Formats
 from kpi.vocabulary import Metric
 from pages.parts.frame import escaped, link
-from pages.parts.over_time import Moment, OverTime, in_sentence
+from pages.parts.over_time import Moment, OverTime, in_sentence, lasted
 
 
 def reading(course: OverTime) -> str:
@@ -27,6 +27,8 @@ def reading(course: OverTime) -> str:
         )
     if any(m.target is not None for m in course.moments):
         said.append("dashed: target")
+    if course.happened:
+        said.append("red with a number: something happened, named below")
     if any(m.signal is not None for m in course.moments):
         said.append("blue diamonds: signals")
     if any(m.complete and m.value is None for m in course.moments):
@@ -49,6 +51,26 @@ def _so_far(course: OverTime) -> str:
         f"{escaped(formats.with_unit(metric, found.before))} after as many in {before} "
         f'<span class="muted">({found.change.verdict})</span></p>'
     )
+
+
+def happened(course: OverTime) -> str:
+    """What is marked on the chart, by its number there."""
+    lines = "".join(
+        f'<li value="{one.number}"><b>{escaped(course.formats.period(one.period))}</b> '
+        + ", ".join(
+            f'{escaped(mark.name)} <span class="muted">({lasted(mark)})</span>'
+            for mark in one.marks
+        )
+        + "</li>"
+        for one in course.happened
+    )
+    more = (
+        f'<p class="muted small">{course.formats.count(course.more_happened)} more that were shorter are not marked; '
+        "that something happened then does not make it the reason.</p>"
+        if course.more_happened
+        else ""
+    )
+    return f'<ol class="happened small">{lines}</ol>{more}'
 
 
 def numbers(course: OverTime) -> str:

@@ -32,6 +32,7 @@ from pages.parts.over_time import (
     Moment,
     OverTime,
     exactly,
+    lasted,
     lowest,
     named,
     summary,
@@ -62,6 +63,7 @@ def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
     figure = go.Figure()
     _margins(figure, course, colours)
     _routine(figure, course, colours)
+    _happened(figure, course, colours)
     _targets(figure, course, colours)
     _values(figure, course, colours)
     lay_out(figure, colours, _HEIGHT, {"l": 44, "r": 96, "t": _TOP, "b": _BOTTOM})
@@ -69,6 +71,33 @@ def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
     _breaks(figure, course, colours)
     _edge_labels(figure, course, colours)
     return figure
+
+
+def _happened(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
+    """The periods in which something began that is marked; its number leads to the words below."""
+    for one in course.happened:
+        figure.add_shape(
+            type="rect",
+            x0=just_before(one.period),
+            x1=just_before(step(course.calendar, one.period, 1)),
+            yref="paper",
+            y0=0,
+            y1=1,
+            layer="below",
+            line_width=0,
+            fillcolor=see_through(colours["off"], style.incident_opacity(colours)),
+        )
+        names = [f"{html.escape(mark.name)} ({lasted(mark)})" for mark in one.marks]
+        figure.add_annotation(
+            x=point(one.period),
+            yref="paper",
+            y=1,
+            yanchor="bottom",
+            text=f"<b>{one.number}</b>",
+            hovertext="<br>".join(names),
+            showarrow=False,
+            font=small(colours["off"]),
+        )
 
 
 def _values(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from kpi.annotations import Mark, Marks, marks
 from kpi.answers import ask
 from kpi.comparisons import Comparison, so_far, with_year_before
 from kpi.editions import Edition
-from kpi.formats import Formats, decimals
+from kpi.formats import Formats, age, decimals
 from kpi.judge import Limits, Signal
 from kpi.periods import Calendar, Period, period_of, step
 from kpi.questions import Question
@@ -42,6 +43,15 @@ class Break:
 
 
 @dataclass(frozen=True)
+class Happened:
+    """A period in which something began that is marked on the chart, by its number there."""
+
+    number: int
+    period: Period
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
 class OverTime:
     """A metric's row as on the scorecard, and every period that its judgement looked at."""
 
@@ -52,6 +62,8 @@ class OverTime:
     breaks: tuple[Break, ...] = ()
     year_before: Comparison | None = None
     so_far: Comparison | None = None
+    happened: tuple[Happened, ...] = ()
+    more_happened: int = 0
 
     @property
     def calendar(self) -> Calendar:
@@ -135,7 +147,38 @@ def _over_time(
     begun = [m.period for m in known if not m.complete and m.value is not None]
     compared = so_far(edition, metric, begun[0]) if begun else None
     told = _breaks(known, changes(edition.vocabulary, metric))
-    return OverTime(shown, grain, edition.vocabulary.formats, known, told, year_before, compared)
+    found = (
+        marks(edition, metric, known[0].period.start, known[-1].period.end) if known else Marks()
+    )
+    return OverTime(
+        shown,
+        grain,
+        edition.vocabulary.formats,
+        known,
+        told,
+        year_before,
+        compared,
+        _happened(calendar, grain, found),
+        found.more,
+    )
+
+
+def _happened(calendar: Calendar, grain: str, found: Marks) -> tuple[Happened, ...]:
+    """The marks by the period in which they began, numbered in order of time."""
+    by_period: dict[Period, list[Mark]] = {}
+    for mark in found.shown:
+        begin = mark.begin
+        day = calendar.local_day(begin) if isinstance(begin, dt.datetime) else begin
+        by_period.setdefault(period_of(calendar, grain, day), []).append(mark)
+    return tuple(
+        Happened(number, period, tuple(of))
+        for number, (period, of) in enumerate(sorted(by_period.items()), 1)
+    )
+
+
+def lasted(mark: Mark) -> str:
+    """How long something went on: '33 min', or that it still does."""
+    return "goes on" if mark.lasted is None else age(mark.lasted)
 
 
 def routine(formats: Formats, metric: Metric, limits: Limits, lowest: float) -> str:
@@ -202,6 +245,11 @@ def _judgement(course: OverTime) -> Iterator[str]:
         if m.signal is not None
     ]
     yield f"Signals: {'; '.join(signals)}." if signals else "No signals."
+    for one in course.happened:
+        names = ", ".join(f"{mark.name} ({lasted(mark)})" for mark in one.marks)
+        yield f"Marked: {course.formats.period(one.period)} {names}."
+    if course.more_happened:
+        yield f"{course.formats.count(course.more_happened)} more that were shorter are not marked."
 
 
 def _breaks(moments: Sequence[Moment], changed: Sequence[tuple[dt.date, str]]) -> tuple[Break, ...]:

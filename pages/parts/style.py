@@ -61,6 +61,11 @@ def colours(theme: str | None) -> Mapping[str, str]:
     return COLOURS["dark" if theme == "dark" else "light"]
 
 
+def incident_opacity(colours: Mapping[str, str]) -> float:
+    """How much of the colour `off` shades a period in which something happened."""
+    return INCIDENT_OPACITY["dark" if colours is COLOURS["dark"] else "light"]
+
+
 def sheet() -> str:
     """The CSS of every sheet of HTML, inside its shadow root."""
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in SHEETS)

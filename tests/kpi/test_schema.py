@@ -97,7 +97,7 @@ def test_no_level_takes_an_unknown_key_and_every_key_is_described() -> None:
         if not value.get("description")
     ]
 
-    assert len(found) == 11
+    assert len(found) == 12
     assert [each for each in found if each["additionalProperties"] is not False] == []
     assert silent == []
 
