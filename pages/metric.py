@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts import (
+    chart_picture,
     chart_words,
     charts,
     definition,
@@ -15,7 +16,7 @@ from pages.parts import (
 )
 from pages.parts.changes import metric_changes
 from pages.parts.lineage import lineage
-from pages.parts.over_time import over_time
+from pages.parts.over_time import file_name, over_time
 from pages.parts.which_metric import NAME, options, which_metric
 
 GRAINS = {"week": "Week", "month": "Month", "quarter": "Quarter"}
@@ -52,6 +53,7 @@ if shown["over-time"].open:
         frame.sheet("reading", chart_words.reading(course))
         if course.moments:
             charts.draw_over_time(course)
+            chart_picture.offer("over_time", file_name(course))
             if course.happened:
                 frame.sheet("happened", chart_words.happened(course))
             frame.sheet("chart_numbers", chart_words.numbers(course))

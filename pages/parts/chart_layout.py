@@ -13,8 +13,14 @@ from kpi.periods import Period
 
 FONT = "Inter, 'Source Sans', sans-serif"
 SMALL = 11
-# Nothing to press, nothing to drag.
-_QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+# Nothing to drag; the one button that plotly keeps is pressed by `chart_picture`.
+_QUIET = {
+    "displayModeBar": True,
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "scrollZoom": False,
+    "doubleClick": False,
+}
 # Pixels between two labels that stand one above the other.
 LABEL_GAP = 14
 
@@ -44,8 +50,9 @@ def lay_out(
         height=height,
         margin=dict(margin),
         font={"family": FONT, "size": 12, "color": colours["text"]},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        # Not see-through: a saved picture would have light words on white paper.
+        paper_bgcolor=colours["background"],
+        plot_bgcolor=colours["background"],
         dragmode=False,
         hovermode="closest",
         hoverdistance=24,

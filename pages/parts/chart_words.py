@@ -64,8 +64,9 @@ def happened(course: OverTime) -> str:
         + "</li>"
         for one in course.happened
     )
+    others = course.formats.count(course.more_happened)
     more = (
-        f'<p class="muted small">{course.formats.count(course.more_happened)} more that were shorter are not marked; '
+        f'<p class="muted small">{others} more that were shorter are not marked; '
         "that something happened then does not make it the reason.</p>"
         if course.more_happened
         else ""

@@ -14,7 +14,7 @@ from kpi.comparisons import Comparison, so_far, with_year_before
 from kpi.editions import Edition
 from kpi.formats import Formats, age, decimals
 from kpi.judge import Limits, Signal
-from kpi.periods import Calendar, Period, period_of, step
+from kpi.periods import DAY, Calendar, Period, period_of, step
 from kpi.questions import Question
 from kpi.scorecard import JUDGED, Row, breaks, changes, last_period, overlaps, row
 from kpi.vocabulary import Metric
@@ -209,6 +209,12 @@ def named(formats: Formats, period: Period) -> str:
 def in_sentence(name: str) -> str:
     """A period's name within a sentence: 'week 46'."""
     return name.replace("Week", "week", 1)
+
+
+def file_name(course: OverTime) -> str:
+    """What a picture of the chart is called: the metric, the grain, the first and last day."""
+    first, last = course.moments[0].period, course.moments[-1].period
+    return f"{course.row.metric.name}_by_{course.grain}_{first.start}_{last.end - DAY}"
 
 
 def summary(course: OverTime) -> str:

@@ -13,11 +13,11 @@ from kpi.comparisons import Comparison, so_far, year_before
 from kpi.editions import Edition
 from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Status, Verdict, change, status
-from kpi.periods import Period, step
+from kpi.periods import DAY, Period, step
 from kpi.questions import Question, QuestionRefused
 from kpi.scorecard import last_period
 from kpi.vocabulary import Metric
-from pages.parts import frame, marks, weeks_and_months_chart
+from pages.parts import chart_picture, frame, marks, weeks_and_months_chart
 from pages.parts.frame import escaped
 from pages.parts.over_time import Break, Moment, OverTime, in_sentence, over_time
 
@@ -64,6 +64,9 @@ def show(edition: Edition, metric: Metric, now: dt.datetime) -> None:
     with st.container(key="six_twelve_box"):
         weeks_and_months_chart.draw(found, _summary(found))
         frame.sheet("six_twelve_numbers", _table(found))
+    periods = [column.moment.period for column in found.columns]
+    first, last = min(p.start for p in periods), max(p.end for p in periods) - DAY
+    chart_picture.offer("six_twelve", f"{metric.name}_weeks_and_months_{first}_{last}")
     frame.sheet("to_date", _to_date(found))
 
 

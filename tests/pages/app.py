@@ -25,8 +25,9 @@ def sheets(app: AppTest) -> dict[str, str]:
     """The HTML of every sheet that the page shows, by its name."""
     found = {}
     for element in app.get("bidi_component"):
-        name = element.proto.id.rpartition("sheet_")[2]
-        found[name] = json.loads(element.proto.json)["html"]
+        _, sheet, name = element.proto.id.rpartition("sheet_")
+        if sheet:
+            found[name] = json.loads(element.proto.json)["html"]
     return found
 
 

@@ -124,6 +124,30 @@ def test_what_compares_periods_fits_in_both_themes(
     context.close()
 
 
+@pytest.mark.parametrize(("kind", "begins"), [("PNG", b"\x89PNG"), ("SVG", b"<svg")])
+@pytest.mark.parametrize("tab", ["over-time", "weeks-and-months"])
+def test_a_chart_is_saved_as_a_picture_without_a_foreign_request(
+    page: Page, tmp_path: Path, tab: str, kind: str, begins: bytes
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened(page, f"/metric?m=returned&tab={tab}")
+    page.wait_for_selector(".js-plotly-plot .scatterlayer .point", state="attached")
+
+    with page.expect_download() as begun:
+        page.get_by_role("button", name=kind).click()
+    begun.value.save_as(tmp_path / "chart")
+
+    said = re.fullmatch(
+        r"returned_(by_week|weeks_and_months)_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d\.(png|svg)",
+        begun.value.suggested_filename,
+    )
+    assert said and said[2] == kind.lower()
+    assert (tmp_path / "chart").read_bytes().startswith(begins)
+    ours = (page.url.partition("/metric")[0], "data:", "blob:")
+    assert [url for url in asked if not url.startswith(ours)] == []
+
+
 def test_a_download_holds_exactly_the_rows_that_are_counted(page: Page, tmp_path: Path) -> None:
     opened(page, "/metric?m=sales&tab=rows&period=quarter&where-branch=North")
     counted = page.locator("p", has_text="behind").inner_text()
