@@ -92,6 +92,12 @@ def check_question(vocabulary: Vocabulary, question: Question) -> tuple[Conditio
     return tuple(conditions)
 
 
+def can_be_asked(vocabulary: Vocabulary, metric: Metric, grain: str) -> bool:
+    """Whether a metric has numbers at this grain: no row stands for longer, nothing is looked back
+    at that is no whole number of its periods."""
+    return not _grain_refusals(vocabulary, metric, grain)
+
+
 def _grain_refusals(vocabulary: Vocabulary, metric: Metric, grain: str) -> list[str]:
     """Why a metric cannot be had at this grain: its rows are coarser, or it looks back unevenly."""
     if grain not in GRAINS:

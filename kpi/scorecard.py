@@ -11,8 +11,8 @@ from kpi.answers import Cell, ask_apart
 from kpi.editions import Edition, Freshness, SourceReport, freshness
 from kpi.formats import decimals
 from kpi.judge import Change, Judged, Signal, Status, Verdict, change, judge, status
-from kpi.periods import DAY, FIRST_DAY, Period, parse_period, period_of, step
-from kpi.questions import Question
+from kpi.periods import DAY, FIRST_DAY, GRAINS, Period, parse_period, period_of, step
+from kpi.questions import Question, can_be_asked
 from kpi.reach import OVERLAPPING
 from kpi.restated import Restated
 from kpi.vocabulary import Metric, Outcome, Vocabulary
@@ -47,6 +47,7 @@ class Row:
     where too few rows are the period's own.
 
     `days` is only there where the period is not over: the number is that of so many first days.
+    `only_by` is the shortest grain at which the metric has numbers, where it has none at this one.
     """
 
     metric: Metric
@@ -64,6 +65,7 @@ class Row:
     own: tuple[Point, ...] = ()
     restated: Restated | None = None
     days: int | None = None
+    only_by: str | None = None
 
     @property
     def signal(self) -> Signal | None:
@@ -182,11 +184,16 @@ def history(
     *,
     own_rows: bool = False,
 ) -> dict[str, tuple[Cell, ...]]:
-    """The cells of these metrics, as many periods as are judged, up to and with this period."""
-    if not metrics:
-        return {}
-    start = step(edition.vocabulary.calendar, period, 1 - JUDGED[grain]).start
-    question = Question(metrics, grain, start=start, end=period.end, own_rows=own_rows)
+    """The cells of these metrics, as many periods as are judged, up to and with this period.
+
+    A metric that has no numbers at this grain, such as a budget by week, has no cells.
+    """
+    vocabulary = edition.vocabulary
+    asked = [m for m in metrics if can_be_asked(vocabulary, vocabulary.metrics[m], grain)]
+    if not asked:
+        return dict.fromkeys(metrics, ())
+    start = step(vocabulary.calendar, period, 1 - JUDGED[grain]).start
+    question = Question(tuple(asked), grain, start=start, end=period.end, own_rows=own_rows)
     # One metric that cannot be computed must not take the others down with it.
     answer, _ = ask_apart(edition, question)
     return {name: answer.of(name) for name in metrics}
@@ -266,7 +273,14 @@ def row(
         margin=shown.margin if shown else None,
         own=_points(periods, judged_cells, judged) if own is not None else (),
         restated=edition.restated.get((metric.name, period.grain, period.start)),
+        only_by=_only_by(edition.vocabulary, metric, period.grain),
     )
+
+
+def _only_by(vocabulary: Vocabulary, metric: Metric, grain: str) -> str | None:
+    if can_be_asked(vocabulary, metric, grain):
+        return None
+    return next((each for each in GRAINS if can_be_asked(vocabulary, metric, each)), None)
 
 
 def _points(periods: Sequence[Period], cells: Sequence[Cell], judged: Judged) -> tuple[Point, ...]:

@@ -11,7 +11,7 @@ from kpi.editions import Edition
 from kpi.fitting import against_facts
 from kpi.grammar import SECTIONS, MetricEntry
 from kpi.model_check import keys_of
-from kpi.questions import Question, QuestionRefused, check_question
+from kpi.questions import can_be_asked
 from kpi.remarks import unknown_values
 from kpi.scorecard import Row
 from kpi.vocabulary import Metric, Vocabulary
@@ -83,7 +83,7 @@ def try_entries(edition: Edition, text: str) -> Trial:
 
 def finest_grain(vocabulary: Vocabulary, metric: Metric) -> str:
     """The grain to show a metric by: weeks, else the shortest that its facts allow."""
-    return next(grain for grain in _GRAINS if _can_be_asked(vocabulary, metric, grain))
+    return next(grain for grain in _GRAINS if can_be_asked(vocabulary, metric, grain))
 
 
 def row(edition: Edition, metric: Metric, grain: str, now: dt.datetime) -> Row:
@@ -94,14 +94,6 @@ def row(edition: Edition, metric: Metric, grain: str, now: dt.datetime) -> Row:
     if scorecard.overlaps(edition.vocabulary, metric):
         own = scorecard.history(edition, (metric.name,), grain, period, own_rows=True)[metric.name]
     return scorecard.row(edition, metric, period, cells, now, own)
-
-
-def _can_be_asked(vocabulary: Vocabulary, metric: Metric, grain: str) -> bool:
-    try:
-        check_question(vocabulary, Question((metric.name,), grain))
-    except QuestionRefused:
-        return False
-    return True
 
 
 def _entries(pasted: Document) -> Path | None:

@@ -14,7 +14,7 @@ from kpi.editions import Edition, pointer_file
 from kpi.known_answers import check_known_answers
 from kpi.period_rows import extent
 from kpi.periods import Period, period_of, step
-from kpi.questions import Facts, Question, QuestionRefused, check_question
+from kpi.questions import Facts, Question, QuestionRefused, can_be_asked
 from kpi.sources import FILE as SOURCES
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.yaml_text import Refused
@@ -132,8 +132,8 @@ class _Draft:
 
 
 def _values(draft: _Draft, metric: Metric) -> Iterator[str]:
-    grains = [g for g in _SHOWN if _can_be_asked(draft.vocabulary, metric, g)]
-    grains = grains or [g for g in _ELSE if _can_be_asked(draft.vocabulary, metric, g)][:1]
+    grains = [g for g in _SHOWN if can_be_asked(draft.vocabulary, metric, g)]
+    grains = grains or [g for g in _ELSE if can_be_asked(draft.vocabulary, metric, g)][:1]
     for grain in grains:
         period = _last_complete(draft, metric, grain)
         if period is None:
@@ -145,14 +145,6 @@ def _values(draft: _Draft, metric: Metric) -> Iterator[str]:
         value, counted = formats.with_unit(metric, cell.value), formats.count(cell.n)
         named = f"{formats.period(period)} ({formats.days(period)})"
         yield f"{metric.name}: {value} in {named}, n {counted}"
-
-
-def _can_be_asked(vocabulary: Vocabulary, metric: Metric, grain: str) -> bool:
-    try:
-        check_question(vocabulary, Question((metric.name,), grain))
-    except QuestionRefused:
-        return False
-    return True
 
 
 def _last_complete(draft: _Draft, metric: Metric, grain: str) -> Period | None:

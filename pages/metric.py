@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from kpi.questions import can_be_asked
 from pages.parts import (
     chart_picture,
     chart_words,
@@ -32,7 +33,9 @@ with frame.head(metric.label):
         default=metric.name,
         resets=("by", "against", "part", "rows", "rows-", "where-"),
     )
-    grain = frame.choice("period", "Period", GRAINS)
+    # Of a budget by month there are no weeks.
+    known = {g: word for g, word in GRAINS.items() if can_be_asked(edition.vocabulary, metric, g)}
+    grain = frame.choice("period", "Period", known or {"year": "Year"})
 
 course = over_time(edition, metric, grain, frame.now())
 frame.about(edition, metric_head.meaning(edition, metric, frame.now()))
@@ -41,7 +44,7 @@ frame.sheet("numbers", metric_head.four_numbers(edition, course))
 shown = pickers.tabs(
     "tab",
     {
-        "over-time": f"{GRAINS[grain]} by {grain}",
+        "over-time": f"{grain.capitalize()} by {grain}",
         "breakdown": "Why did it change",
         "weeks-and-months": "Weeks and months",
         "definition": "Definition",

@@ -134,6 +134,8 @@ def signal_words(row: Row) -> str:
     if row.signal is not None:
         return f"{row.signal.verdict.value.capitalize()}: {row.signal.words(row.period.grain)}"
     if row.value is None:
+        if row.only_by is not None:
+            return f"Has numbers only by {row.only_by}"
         if row.freshness is None:
             return "No source fills it yet"
         if row.freshness.word == "no rows yet":

@@ -91,6 +91,26 @@ def row(memory: Memory, grain: str = "week") -> Row:
     return found
 
 
+def test_what_has_no_numbers_by_week_leaves_the_others_theirs() -> None:
+    text = vocabulary_text(
+        {"spent": "sum(x) from budget", "sold": "sum(x) from sales"},
+        tables={"budget": {"time": "month", "grain": "month"}, "sales": {"time": "day"}},
+    )
+    months = [(dt.date(2026, month, 1), 100) for month in range(1, 12)]
+    days = [(dt.date(2025, 1, 1), 1), (LAST_WEEK, 7)]
+    columns = "DATE, x INTEGER"
+    tables = {"budget": Rows(f"month {columns}", months), "sales": Rows(f"day {columns}", days)}
+    memory = Memory(text, tables, fresh_until=PUBLISHED, published_at=PUBLISHED)
+
+    by_week, by_month = (
+        {r.metric.name: r for r in card(memory, g).rows} for g in ("week", "month")
+    )
+
+    assert {name: r.value for name, r in by_week.items()} == {"spent": None, "sold": 7}
+    assert (by_week["spent"].status, by_week["spent"].only_by) == (Status.NO_DATA, "month")
+    assert (by_month["spent"].value, by_month["spent"].only_by) == (100, None)
+
+
 # --- which period -------------------------------------------------------------------------------
 
 
