@@ -75,14 +75,15 @@ def process_chart(course: OverTime, colours: Mapping[str, str]) -> go.Figure:
 
 def _happened(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:
     """The periods in which something began that is marked; its number leads to the words below."""
+    low, high = with_air(_drawn(course))
     for one in course.happened:
         figure.add_shape(
             type="rect",
             x0=just_before(one.period),
             x1=just_before(step(course.calendar, one.period, 1)),
-            yref="paper",
-            y0=0,
-            y1=1,
+            # What refers to the paper would be drawn below the routine range.
+            y0=low,
+            y1=high,
             layer="below",
             line_width=0,
             fillcolor=see_through(colours["off"], style.incident_opacity(colours)),

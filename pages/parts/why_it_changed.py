@@ -271,7 +271,7 @@ def _table(edition: Edition, course: OverTime, one: Explained, lines: Sequence[S
     body = "".join(_line(formats, metric, one, line, reach) for line in lines)
     return (
         f'<div class="box" tabindex="0" role="region" aria-label="What each {word} added">'
-        f'<table class="parts why"><caption class="sr">What each {word} added to the change of '
+        f'<table class="parts split"><caption class="sr">What each {word} added to the change of '
         f"{escaped(metric.label)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f"{_all(formats, metric, one, lines)}</table></div>"
     )

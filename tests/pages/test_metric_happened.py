@@ -77,13 +77,25 @@ def test_the_week_in_which_it_began_is_shaded_and_numbered(home: Path) -> None:
     layout = figure(app)["layout"]
     off = style.COLOURS["light"]["off"]
 
-    shaded = [s for s in layout["shapes"] if s.get("yref") == "paper" and s["type"] == "rect"]
+    routine = style.COLOURS["light"]["routine"]
+    shaded = [s for s in layout["shapes"] if s["type"] == "rect" and s["fillcolor"] != routine]
     numbers = [n["text"] for n in layout["annotations"] if n["font"]["color"] == off]
     assert len(shaded) == 4
     assert numbers == ["<b>1</b>", "<b>2</b>", "<b>3</b>", "<b>4</b>"]
     # A week's point stands on its Monday: the shade reaches half a week to both sides.
     last = dt.datetime.fromisoformat(shaded[-1]["x1"]) - dt.datetime.fromisoformat(shaded[-1]["x0"])
     assert last == WEEK
+
+
+def test_a_shade_reaches_from_foot_to_head_and_lies_above_the_routine_range(home: Path) -> None:
+    layout = figure(open_app("metric", m="happy"))["layout"]
+    drawn = [s for s in layout["shapes"] if s["type"] == "rect"]
+    routine = style.COLOURS["light"]["routine"]
+
+    assert [s["fillcolor"] == routine for s in drawn] == [True, False, False, False, False]
+    # Plotly draws all that refers to the paper below all that refers to axes alone.
+    assert {s.get("yref", "y") for s in drawn} == {"y"}
+    assert {(s["y0"], s["y1"]) for s in drawn[1:]} == {tuple(layout["yaxis"]["range"])}
 
 
 def test_the_longest_are_named_below_and_the_rest_is_counted(home: Path) -> None:
