@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -57,7 +57,7 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _logger = logging.getLogger(__name__)
 
 _FOLLOW = """
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement }) {
   const sheet = parentElement.querySelector(".sheet");
   if (sheet.shown !== data.html) {
     const held = parentElement.activeElement?.getAttribute("href");
@@ -70,7 +70,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     // With a modifier key the browser opens the address itself, in a new tab or window.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    setTriggerValue("follow", link.getAttribute("href"));
+    // As if it came back from the browser's history: Streamlit then runs the page of this address.
+    // Told by the server instead, it would first note the new parameters under the old page.
+    history.pushState(null, "", link.href);
+    dispatchEvent(new PopStateEvent("popstate"));
   };
 }
 """
@@ -259,16 +262,7 @@ def _refused(edition: Edition) -> str:
 
 def sheet(name: str, content: str) -> None:
     """A part of the page as HTML; its links to pages are followed. Names are unique on a page."""
-    shown = _sheet()(key=f"sheet_{name}", data={"html": content}, on_follow_change=lambda: None)
-    if shown.follow:
-        address = urlsplit(shown.follow)
-        if not address.path:
-            st.query_params.from_dict(dict(parse_qsl(address.query)))
-            st.rerun()
-        for page, path in ADDRESSES.items():
-            if address.path == path:
-                file = ROOT / "pages" / f"{page}.py"
-                st.switch_page(file, query_params=dict(parse_qsl(address.query)))
+    _sheet()(key=f"sheet_{name}", data={"html": content})
 
 
 def link(page: str, content: str, *, classes: str = "", **parameters: str) -> str:
