@@ -1,14 +1,17 @@
-"""The company of the pages' tests, at its own time."""
+"""The companies of the pages' tests, at their own time, and the browser that opens them."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from pages.parts import frame
 from tests.pages.company import NOON, company
+from tests.pages.served import chromium
 
 
 @pytest.fixture
@@ -32,3 +35,10 @@ def published(home: Path, built: Path) -> Path:
     """A home folder with the company's first edition, which a test may change."""
     shutil.copytree(built, home, dirs_exist_ok=True)
     return home
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a file."""
+    with chromium() as found:
+        yield found

@@ -1,4 +1,4 @@
-"""The real dashboard for tests: served from a home folder, opened in Chromium."""
+"""The real dashboard for tests: served from a home folder, opened in Chromium, and listened to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.pages.app import ROOT
 from tests.programs import program
@@ -50,12 +57,47 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def opened(context: BrowserContext, address: str) -> Page:
+    """A new page of a window that has drawn what its script sent."""
+    page = context.new_page()
+    page.goto(address)
+    settled(page)
+    return page
+
+
 def settled(page: Page) -> None:
     """Waits until the page's script has run and its sheets are drawn."""
-    expect(page.locator(".about").first).to_be_visible(timeout=30_000)
+    # A state has no line of its own about what is counted: there is nothing to count.
+    expect(page.locator(".about, .state").first).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stApp")).to_have_attribute(
         "data-test-script-state", "notRunning", timeout=30_000
     )
+
+
+class Noise:
+    """What a window says in its console, and what it asks of other hosts: both are to be empty."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.said: list[str] = []
+        self.abroad: list[str] = []
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        context.on("request", lambda request: self._ask(request.url))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(f"{message.text} {message.location.get('url', '')}")
+
+    def _ask(self, url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.abroad.append(url)
+
+
+def overflow(page: Page) -> int:
+    """How many pixels a page is too wide for its window."""
+    main = page.get_by_test_id("stMain")
+    inside = main.evaluate("element => element.scrollWidth - element.clientWidth")
+    return max(inside, page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0)
 
 
 def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -12,12 +12,11 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
+from tests.pages.addresses import METRIC_TABS
 from tests.pages.branches import EVIL, branches
-from tests.pages.served import chromium, served, settled
+from tests.pages.served import overflow, served, settled
 
 pytestmark = pytest.mark.browser
-
-TABS = ("over-time", "breakdown", "weeks-and-months", "definition", "rows")
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +25,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("branches")
     branches(home, dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0))
     with served(home) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
         yield found
 
 
@@ -193,7 +186,7 @@ def test_an_entry_opens_in_place_and_can_be_linked_to(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [390, 834])
 @pytest.mark.parametrize(
-    "path", [*(f"/metric?m=takings&tab={tab}" for tab in TABS), "/vocabulary?open=footfall"]
+    "path", [*(f"/metric?m=takings&tab={tab}" for tab in METRIC_TABS), "/vocabulary?open=footfall"]
 )
 def test_nothing_overflows_sideways_on_a_narrow_screen(
     browser: Browser, address: str, path: str, width: int
@@ -203,13 +196,11 @@ def test_nothing_overflows_sideways_on_a_narrow_screen(
     opened(page, path)
     page.wait_for_timeout(500)
 
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert overflow(page) == 0
     context.close()
 
 
-@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("tab", METRIC_TABS)
 def test_a_hostile_text_makes_no_element(page: Page, tab: str) -> None:
     struck: list[str] = []
 

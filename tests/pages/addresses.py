@@ -1,0 +1,29 @@
+"""Every page, tab and state that the tests walk over: a new one is a new line here."""
+
+from __future__ import annotations
+
+# By what a test calls it. Each is shown by the sample company as it stands.
+ADDRESSES = {
+    "scorecard": "/",
+    "scorecard as one list": "/?view=list",
+    "scorecard by month": "/?period=month",
+    "scorecard of what needs attention": "/?show=attention",
+    "metric": "/metric?m=uptime",
+    "metric by quarter": "/metric?m=revenue&period=quarter",
+    "metric without a row yet": "/metric?m=idea_to_first_use",
+    "breakdown": "/metric?m=uptime&tab=breakdown",
+    "breakdown of a sum": "/metric?m=revenue&tab=breakdown",
+    "definition": "/metric?m=cost_per_order&tab=definition",
+    "rows": "/metric?m=uptime&tab=rows",
+    "metric that is not there": "/metric?m=uptimes",
+    "vocabulary": "/vocabulary",
+    "vocabulary without a hit": "/vocabulary?q=uptimme",
+    "vocabulary without a hit on this side": "/vocabulary?q=availability&side=business",
+    "vocabulary with an entry open": "/vocabulary?q=sla&open=uptime",
+    "sources": "/sources",
+    "sources that need attention": "/sources?show=attention",
+}
+# The same pages as a metric of any name opens them.
+METRIC_TABS = ("over-time", "breakdown", "definition", "rows")
+# Where a page must hold: as large as it is drawn for, between, and in a hand.
+SIZES = {"desktop": (1440, 900), "tablet": (834, 1112), "phone": (390, 844)}
