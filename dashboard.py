@@ -74,10 +74,17 @@ else:
     from starlette.middleware.gzip import GZipMiddleware
     from streamlit.runtime.pages_manager import PagesManager
 
+    from pages.parts.delivery import Delivery
+
     # Streamlit takes a folder named pages/ for its older way to list pages until `st.navigation`
     # has run once; without this the first visitor of a deep link would see that older frame.
     PagesManager.uses_pages_directory = False
-    # Streamlit sends its own files as they are; packed, a first visit is a third of the bytes.
+    # Streamlit sends its own files as they are; packed, a first visit is a quarter of the bytes.
     app = st.App(
-        __file__, middleware=[Middleware(KnownPages), Middleware(GZipMiddleware, minimum_size=1000)]
+        __file__,
+        middleware=[
+            Middleware(KnownPages),
+            Middleware(GZipMiddleware, minimum_size=1000),
+            Middleware(Delivery),
+        ],
     )

@@ -96,6 +96,7 @@ HOMES = {
     ),
     "streamlit": ("dashboard.py", "pages/"),
     "starlette": ("dashboard.py",),
+    "brotli": ("pages/parts/delivery.py",),
     "duckdb": ("kpi/",),
 }
 # Names that say nothing about what is inside.
