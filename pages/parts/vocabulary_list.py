@@ -198,7 +198,8 @@ def _opened(listed: Listed, metric: Metric) -> str:
         f"{here('Try a change', **{'try': metric.name})}"
         f"{link('vocabulary', 'Link to this entry', open=metric.name)}</p></div>"
         f'<div><div class="label">metrics.yaml, as of this edition</div>'
-        f"<pre>{html.escape(metric.entry)}</pre></div></div>"
+        '<pre tabindex="0" role="region" aria-label="Entry in metrics.yaml">'
+        f"{html.escape(metric.entry)}</pre></div></div>"
     )
 
 

@@ -13,7 +13,7 @@ ADDRESSES = {
     "metric without a row yet": "/metric?m=idea_to_first_use",
     "breakdown": "/metric?m=uptime&tab=breakdown",
     "breakdown of a sum": "/metric?m=revenue&tab=breakdown",
-    "definition": "/metric?m=cost_per_order&tab=definition",
+    "definition": "/metric?m=it_cost_per_order&tab=definition",
     "rows": "/metric?m=uptime&tab=rows",
     "metric that is not there": "/metric?m=uptimes",
     "vocabulary": "/vocabulary",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from kpi.refresh import refresh
 from pages.parts import frame
+from sample.company import write
+from tests.pages.app import ROOT
 from tests.pages.company import NOON, company
-from tests.pages.served import chromium
+from tests.pages.served import chromium, served
 
 
 @pytest.fixture
@@ -42,3 +46,22 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a file."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the sample company as of now, written, refreshed and published once."""
+    home = tmp_path_factory.mktemp("sample")
+    for file in ("metrics.yaml", "sources.yaml"):
+        shutil.copy(ROOT / file, home)
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+    write(home / "data" / "sample", now)
+    assert refresh(home, now=lambda: now).exit_code == 0
+    return home
+
+
+@pytest.fixture(scope="module")
+def dashboard(sample: Path) -> Iterator[str]:
+    """The address of a dashboard of the sample company."""
+    with served(sample) as address:
+        yield address
