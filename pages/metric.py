@@ -73,11 +73,11 @@ if shown["definition"].open:
             frame.sheet("formula", definition.formula(edition, metric))
         with right:
             frame.sheet("entry", definition.entry_head(edition, metric))
-            st.code(metric.entry, language="yaml")
+            st.code(metric.entry, language="yaml", wrap_lines=True)
         frame.sheet("lineage", lineage(edition, metric, frame.now()))
         frame.sheet("changes", metric_changes(edition, metric.name))
         with st.expander("The SQL statement of this question"):
-            st.code(definition.sql_text(edition, course), language="sql")
+            st.code(definition.sql_text(edition, course), language="sql", wrap_lines=True)
 if shown["rows"].open:
     with shown["rows"]:
         metric_rows.show(edition, course)
