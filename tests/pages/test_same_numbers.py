@@ -1,0 +1,177 @@
+"""Every number that a page shows is what `kpi query` answers to the same question."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from kpi.__main__ import app
+from kpi.editions import Edition, latest
+from kpi.vocabulary_file import load_vocabulary
+from pages.parts import frame
+from tests.pages.app import ROOT, open_app, sheets
+
+VOCABULARY = load_vocabulary((ROOT / "metrics.yaml").read_text(encoding="utf-8"))
+SHOWN = [metric.name for metric in VOCABULARY.shown]
+BREAKDOWNS = [(m.name, word) for m in VOCABULARY.metrics.values() for word in m.dimensions]
+GRAINS = ("week", "month", "quarter")
+FIRST, BEYOND = "2023-01-01", "2027-12-31"
+UNKNOWN = "—"
+
+Key = tuple[Any, ...]
+
+
+@pytest.fixture
+def edition(sample: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
+    """The sample's edition, at the moment it was published."""
+    monkeypatch.setenv("KPI_HOME", str(sample))
+    found = latest(sample)
+    monkeypatch.setattr(frame, "now", lambda: found.published_at)
+    return found
+
+
+@cache
+def queried(home: Path, metric: str, grain: str, *by: str) -> Mapping[Key, dict[str, Any]]:
+    """What the command line answers, by the period's first day and the dimensions' values."""
+    words = ["--home", str(home), "query", metric, "--grain", grain, "--format", "json"]
+    words += [word for dimension in by for word in ("--by", dimension)]
+    done = CliRunner().invoke(app, [*words, "--from", FIRST, "--to", BEYOND])
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return {(each["period"], *(each[word] for word in by)): each for each in found}
+
+
+def plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def number(shown: str) -> Decimal | None:
+    """A displayed number as a person reads it; None for the dash that stands for unknown."""
+    if shown == UNKNOWN:
+        return None
+    assert re.fullmatch(r"[−+]?\d{1,3}(,\d{3})*(\.\d+)?", shown), shown
+    return Decimal(shown.replace(",", "").replace("−", "-"))
+
+
+def agrees(shown: str, value: float | None) -> bool:
+    """Whether a displayed number is this value, rounded to the decimals that are displayed."""
+    told = number(shown)
+    if told is None or value is None:
+        return told is None and value is None
+    exponent = told.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return told == Decimal(value).quantize(Decimal(1).scaleb(exponent), ROUND_HALF_EVEN)
+
+
+def scorecard_numbers(html: str, view: str) -> dict[str, tuple[str, str]]:
+    """The displayed number and target of every row, by the metric that its name opens."""
+    if view == "list":
+        rows = [row for row in re.findall(r"<tr>.*?</tr>", html, re.S) if 'class="number"' in row]
+    else:
+        rows = re.split(r'<div role="row" class="(?:half|across) row">', html)[1:]
+    found = {}
+    for row in rows:
+        (name,) = re.findall(r'href="metric\?m=(\w+)', row)
+        (value,) = re.findall(r'<b class="number">(.*?)</b>', row)
+        found[name] = (value, row)
+    return found
+
+
+@pytest.mark.parametrize("view", ["sides", "list"])
+@pytest.mark.parametrize("grain", GRAINS)
+def test_the_scorecard_says_what_a_query_answers(
+    edition: Edition, sample: Path, grain: str, view: str
+) -> None:
+    html = sheets(open_app(period=grain, view=view))["scorecard"]
+
+    found = scorecard_numbers(html, view)
+    wrong = {
+        name: shown
+        for name, (shown, _) in found.items()
+        if not agrees(shown, last_told(queried(sample, name, grain), edition)["value"])
+    }
+    assert sorted(found) == sorted(SHOWN)
+    assert wrong == {}
+
+
+def last_told(answer: Mapping[Key, dict[str, Any]], edition: Edition) -> dict[str, Any]:
+    """The last complete period of an answer, as a scorecard shows it; unknown without any."""
+    complete = [cell for cell in answer.values() if cell["complete"]]
+    if all(cell["value"] is None for cell in complete):
+        return {"value": None, "period": None}
+    return max(complete, key=lambda cell: cell["period"])
+
+
+def rows_of(html: str) -> list[list[str]]:
+    """The words of every cell of the tables' bodies and feet, by row."""
+    lines = re.findall(r"<tr>(.*?)</tr>", html.partition("</thead>")[2], re.S)
+    return [[plain(c) for c in re.findall(r"<t[hd].*?</t[hd]>", line, re.S)] for line in lines]
+
+
+@pytest.mark.parametrize("grain", GRAINS)
+@pytest.mark.parametrize("name", VOCABULARY.metrics)
+def test_a_metrics_page_says_what_a_query_answers(
+    edition: Edition, sample: Path, name: str, grain: str
+) -> None:
+    page = open_app("metric", m=name, period=grain)
+
+    answer = queried(sample, name, grain)
+    shown = sheets(page)
+    (big,) = re.findall(r'class="big">(.*?)</div>', shown["numbers"], re.S)[:1]
+    assert agrees(plain(big).split()[0], last_told(answer, edition)["value"])
+    if "chart_numbers" not in shown:
+        assert all(cell["value"] is None for cell in answer.values() if cell["complete"])
+        return
+    told = rows_of(shown["chart_numbers"])
+    today = VOCABULARY.calendar.local_day(edition.published_at).isoformat()
+    begun = sorted((day for (day,) in answer if day <= today), reverse=True)
+    drawn = drawn_values(page)
+    assert drawn.keys() <= set(begun[: len(told)])
+    for row, day in zip(told, begun[: len(told)], strict=True):
+        cell = answer[(day,)]
+        assert agrees(row[2].split()[0], cell["value"]), (row, cell)
+        assert int(row[4].replace(",", "")) == cell["n"], (row, cell)
+        assert drawn.get(day) == cell["value"], (row, cell)
+
+
+def drawn_values(page: AppTest) -> dict[str, float | None]:
+    """What the chart's points stand for, by the first day of the period, unrounded."""
+    (chart,) = page.get("plotly_chart")
+    points = [trace for trace in json.loads(chart.proto.spec)["data"] if "hovertext" in trace]
+    return {day: y for trace in points for day, y in zip(trace["x"], trace["y"], strict=True)}
+
+
+@pytest.mark.parametrize(("name", "word"), BREAKDOWNS)
+def test_a_breakdown_says_what_a_query_answers(
+    edition: Edition, sample: Path, name: str, word: str
+) -> None:
+    whole = last_told(queried(sample, name, "week"), edition)
+    if whole["period"] is None:
+        pytest.skip("no period has a number yet")
+    page = open_app("metric", m=name, tab="breakdown", by=word)
+
+    *parts, everything = rows_of(sheets(page)["parts"])
+    answer = queried(sample, name, "week", word)
+    before = (dt.date.fromisoformat(whole["period"]) - dt.timedelta(weeks=1)).isoformat()
+    for part, value, _, n, earlier, _ in parts:
+        key = None if part == "(none)" else part.partition(" too few")[0]
+        cell = answer[(whole["period"], key)]
+        assert agrees(value, cell["value"]), (part, cell)
+        assert int(n.replace(",", "")) == cell["n"], (part, cell)
+        assert agrees(earlier, answer.get((before, key), {"value": None})["value"]), part
+    # Every part that has a row in either week is there.
+    known = {key for (day, key), cell in answer.items() if day == whole["period"] and cell["n"]}
+    assert len(known) <= len(parts)
+    assert agrees(everything[1].split()[0], whole["value"])
+    assert int(everything[3].replace(",", "")) == whole["n"]
