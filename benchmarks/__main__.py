@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "questions": ("200000",),
     "checking": ("200",),
     "idle": ("3",),
+    "pages": ("20", "100"),
 }
 PROJECT = Path(__file__).parents[1]
 

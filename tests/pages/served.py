@@ -10,8 +10,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 from playwright.sync_api import (
@@ -27,9 +27,24 @@ from tests.pages.app import ROOT
 from tests.programs import program
 
 
+@dataclass(frozen=True)
+class Served:
+    """A running dashboard: where it is, and its process."""
+
+    address: str
+    process: int
+
+
 @contextmanager
 def served(home: Path) -> Iterator[str]:
     """The address of a dashboard that shows this home folder."""
+    with serving(home) as dashboard:
+        yield dashboard.address
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Served]:
+    """A dashboard that shows this home folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,7 +56,7 @@ def served(home: Path) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _wait_until_healthy(f"http://127.0.0.1:{port}", server, said)
-            yield f"http://127.0.0.1:{port}"
+            yield Served(f"http://127.0.0.1:{port}", server.pid)
         finally:
             server.terminate()
             server.wait(20)
@@ -107,6 +122,6 @@ def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: Path
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
                 return
-        except (URLError, ConnectionError):
+        except OSError:  # nobody listens yet, or a busy machine has not answered in time
             time.sleep(0.25)
     pytest.fail(f"the dashboard did not start: {log.read_text()}")
