@@ -75,14 +75,14 @@ def test_a_team_finds_the_same_number_its_reason_and_the_rows_behind_it(page: Pa
     expect(page.locator(".four .big").first).to_contain_text(number)
     expect(page.locator(".about")).to_contain_text("Sales (business) and Platform (IT)")
     expect(page.locator(".four")).to_contain_text("Signal")
-    page.get_by_role("tab", name="Breakdown").click()
-    expect(page.locator("table.parts tfoot")).to_contain_text(number)
+    page.get_by_role("tab", name="Why did it change").click()
+    expect(page.locator("table.split tfoot")).to_contain_text(number)
     page.get_by_role("tab", name="Rows").click()
     expect(page.locator("p", has_text="behind")).to_contain_text(f"behind {number}")
     page.go_back()
-    expect(page.locator("table.parts")).to_be_visible()
+    expect(page.locator("table.split")).to_be_visible()
     page.reload()
-    expect(page.locator("table.parts tfoot")).to_contain_text(number)
+    expect(page.locator("table.split tfoot")).to_contain_text(number)
 
 
 def test_an_analyst_finds_a_metric_by_another_word_and_reads_what_it_means(page: Page) -> None:
@@ -93,7 +93,7 @@ def test_an_analyst_finds_a_metric_by_another_word_and_reads_what_it_means(page:
 
     page.locator(".entry summary").click()
     expect(page.locator(".opened")).to_contain_text("time_to_restore")
-    page.get_by_role("link", name="Its definition").click()
+    page.get_by_role("link", name="Where it comes from").click()
     page.wait_for_url("**/metric?m=time_to_restore&tab=definition")
     expect(page.locator(".value-text")).to_contain_text("median")
     expect(page.get_by_role("heading", level=1)).to_have_text("Time to restore")
@@ -101,14 +101,27 @@ def test_an_analyst_finds_a_metric_by_another_word_and_reads_what_it_means(page:
     expect(page.locator(".value-text")).to_contain_text("median")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="After a link in a sheet, Back opens the page before with the later page's address.",
-)
+def test_an_analyst_tries_a_change_and_sees_every_mistake_and_then_the_number(page: Page) -> None:
+    visit(page, "/vocabulary?q=MTTR")
+    page.locator(".entry summary").click()
+    page.get_by_role("link", name="Try a change").click()
+    page.wait_for_url("**try=time_to_restore*")
+    entry = page.get_by_role("textbox", name="The entry to try")
+    expect(entry).to_have_value(re.compile("^time_to_restore:"))
+    right = entry.input_value()
+
+    entry.fill(right.replace("severity in", "severty in").replace("good: down", "good: downn"))
+    page.get_by_role("button", name="Check the entry").click()
+    expect(page.locator(".mistake")).to_have_count(2)
+    entry.fill(right)
+    page.get_by_role("button", name="Check the entry").click()
+    expect(page.locator(".try-number")).to_contain_text("min")
+
+
 def test_back_from_a_metric_finds_the_search_as_it_was(page: Page) -> None:
     visit(page, "/vocabulary?q=MTTR")
     page.locator(".entry summary").click()
-    page.get_by_role("link", name="Its definition").click()
+    page.get_by_role("link", name="Where it comes from").click()
     page.wait_for_url("**/metric?m=time_to_restore&tab=definition")
     expect(page.locator(".value-text")).to_contain_text("median")
 
