@@ -88,10 +88,12 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
     renamed = set(state["services"]) if is_other else set()
     known = {} if is_other else state.get("services", {})
     until = None if is_other or not state else _epoch(dt.datetime.fromisoformat(state["until"]))
-    end = _epoch(context.now) // HOUR * HOUR
-    census = uptime.Census(known, until, context.full or is_other)
     rows, done = uptime.Rows(), 0
     with connected(options) as session:
+        end = _last_end(session, context.now)
+        # A clock of ours that was ahead may have left a state from hours that are still to come.
+        until = None if until is None else min(until, end)
+        census = uptime.Census(known, until, context.full or is_other)
         if until is None:
             start = _first_hour(session, options, context.now)
         else:
@@ -275,6 +277,12 @@ def _ask(
         )
     found: list[dict[str, Any]] = data["result"]
     return found
+
+
+def _last_end(session: http.Session, now: dt.datetime) -> int:
+    """Where the last hour ended that is over by Prometheus's clock too, which any answer tells."""
+    _ask(session, "query", {"query": "vector(1)"}, "up", kind="vector")
+    return _epoch(session.by_its_clock(now)) // HOUR * HOUR
 
 
 def _first_hour(session: http.Session, options: Options, now: dt.datetime) -> int:

@@ -477,7 +477,10 @@ def scraped(includes_edge: bool) -> Any:
     def answer(request: Request) -> Answer:
         form = parse_qs(request.body)
         times = list(range(FIRST, FIRST + 6 * HOUR, 450))
-        if "step" in form:
+        kind = "matrix"
+        if form["query"] == ["vector(1)"]:
+            kind, result = "vector", [{"metric": {}, "value": [FIRST, "1"]}]
+        elif "step" in form:
             result = [{"metric": {}, "values": [[FIRST + DAY, "1"]]}]
         else:
             end = int(form["time"][0])
@@ -488,7 +491,7 @@ def scraped(includes_edge: bool) -> Any:
                 if begin < t <= end or (includes_edge and t == begin)
             ]
             result = [{"metric": {"instance": "shop"}, "values": values}]
-        data = {"resultType": "matrix", "result": result}
+        data = {"resultType": kind, "result": result}
         return Answer(json.dumps({"status": "success", "data": data}).encode())
 
     return answer
@@ -505,6 +508,31 @@ def test_a_range_with_its_first_edge_and_one_without_give_the_same_seconds(monke
 
     assert found[0] == found[1]
     assert set(map(tuple, found[0].values())) == {(1800, 1800, 0, 0)}
+
+
+@pytest.mark.parametrize("ahead", [600, 5 * HOUR])
+def test_a_clock_of_ours_that_is_ahead_lands_no_hour_that_is_still_to_come(ahead):
+    theirs = FIRST + 3 * HOUR - 300
+    with serving(scraped(includes_edge=True), now=lambda: theirs) as server:
+        chosen = options(server.url, step="450 seconds", start="2026-01-05")
+        first = pulled(chosen, now=theirs + ahead)
+        theirs += HOUR
+        second = pulled(chosen, now=theirs + ahead, state=dict(first[-1].state))
+
+    assert set(seconds(first, "shop")) == {FIRST, FIRST + HOUR}
+    assert seconds(second, "shop")[FIRST + 2 * HOUR] == [1800, 1800, 0, 0]
+    assert second[-1].state["until"] == at(FIRST + 3 * HOUR).isoformat()
+
+
+def test_hours_that_a_clock_ahead_has_skipped_are_read_once_they_are_over():
+    with serving(scraped(includes_edge=True), now=lambda: FIRST + 4 * HOUR) as server:
+        chosen = options(server.url, step="450 seconds", start="2026-01-05")
+        ahead = dict(pulled(chosen, now=FIRST + 2 * HOUR)[-1].state)
+        ahead["until"] = at(FIRST + 9 * HOUR).isoformat()
+        found = pulled(chosen, now=FIRST + 4 * HOUR, state=ahead)
+
+    assert seconds(found, "shop")[FIRST + 3 * HOUR] == [1800, 1800, 0, 0]
+    assert found[-1].state["until"] == at(FIRST + 4 * HOUR).isoformat()
 
 
 # --- a live target ------------------------------------------------------------------------------
