@@ -130,7 +130,7 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
     """
     asked = _digest(options)
     known = None if context.full or state.get("asked") != asked else state.get("until")
-    latest = _Latest(options.cursor, known, context.now)
+    latest = _Latest(options.cursor, known)
     with connected(options, context) as session:
         landed = 0
 
@@ -149,7 +149,8 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
             if _has_documents(batch):
                 yield batch
             batch = _batch(options, documents)
-    yield replace(batch, state={"asked": asked, "until": latest.reached()})
+        until = latest.reached(session.by_its_clock(context.now))
+    yield replace(batch, state={"asked": asked, "until": until})
 
 
 def check(options: Options, context: Context) -> Iterator[str]:
@@ -235,9 +236,8 @@ def _written(cursor: Cursor, moment: dt.datetime) -> str | int:
 class _Latest:
     """The latest moment that the cursor's field had in any record."""
 
-    def __init__(self, cursor: Cursor | None, known: str | None, now: dt.datetime) -> None:
+    def __init__(self, cursor: Cursor | None, known: str | None) -> None:
         self._cursor = cursor
-        self._now = now
         self._found = dt.datetime.fromisoformat(known) if known else None
 
     def see(self, page: Page, found: list[Any]) -> None:
@@ -257,9 +257,9 @@ class _Latest:
             if self._found is None or moment > self._found:
                 self._found = moment
 
-    def reached(self) -> str | None:
+    def reached(self, now: dt.datetime) -> str | None:
         """What to keep: a record from the future must not hide those until then."""
-        return min(self._found, self._now).isoformat() if self._found else None
+        return min(self._found, now).isoformat() if self._found else None
 
 
 def _moment(value: Any, form: str) -> dt.datetime | None:

@@ -118,8 +118,10 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
                 rows.add(record)
             done += len(portion.records)
             context.progress(done, total)
-            # A time in the future, from a clock ahead of ours or an import, moves no cursor.
-            seen = min(changed_at(portion.records[-1]), context.now)
+            # A time in the future, from a clock ahead of the instance's or an import, moves no
+            # cursor.
+            now = session.by_its_clock(context.now)
+            seen = min(changed_at(portion.records[-1]), now)
             until = max(seen, until or seen)
             yield from _batches(options, rows, start, until)
     if not done:

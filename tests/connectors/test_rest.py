@@ -249,6 +249,20 @@ def test_a_record_from_the_future_does_not_move_the_cursor_there(
     assert landing.state["until"] == NOW.isoformat()
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(
+    peer: Peer, server: Server, orders: Records, landing: Landing, clock: Clock
+) -> None:
+    peer.route("/v2/orders", peer_lists.numbered(since(orders), wrap="data"))
+    declared = entry(server, paging={"by": "page"}, cursor=CURSOR)
+    clock.now = NOW.replace(tzinfo=dt.UTC).timestamp()
+    ahead = dt.timedelta(hours=5)
+    orders.change("o001", changed=f"{NOW + ahead:%Y-%m-%dT%H:%M:%S}+00:00")
+
+    landing.pull(declared, NOW + ahead)
+
+    assert landing.state["until"] == NOW.isoformat()
+
+
 def test_a_token_that_expires_in_the_middle_keeps_the_cursor_where_it_was(
     peer: Peer, server: Server, orders: Records, landing: Landing
 ) -> None:

@@ -351,6 +351,21 @@ def test_a_change_in_the_future_hides_no_other(
     assert ids(landing) == [1, 2]
 
 
+def test_a_clock_of_ours_that_is_ahead_loses_nothing(
+    instance: Instance, pull: Pull, landing: Landing, clock: Clock
+) -> None:
+    ahead = dt.timedelta(hours=5)
+    clock.now = NOW.replace(tzinfo=dt.UTC).timestamp()
+    instance.records.put(incident(1, "2026-03-01 10:00:00", at(NOW + ahead)))
+    pull(NOW + ahead)
+    instance.records.put(incident(2, at(NOW + dt.timedelta(minutes=10))))
+    clock.now += 3600
+
+    pull(NOW + ahead + dt.timedelta(hours=1))
+
+    assert ids(landing) == [1, 2]
+
+
 def test_another_entry_reads_everything_anew(
     instance: Instance, pull: Pull, landing: Landing
 ) -> None:
