@@ -113,7 +113,7 @@ class Reading:
                     "comes without them; `dora: false` asks for them no more.",
                 )
                 continue
-            known.figures = self._context.now.date().isoformat()
+            known.figures = self._today().isoformat()
             yield batch("gitlab_dora", rows, self._origin(project), self._state())
 
     def _project(self, project: Project) -> Iterator[Batch]:
@@ -206,7 +206,7 @@ class Reading:
             del before[number]
 
     def _figures(self, project: Project, known: str | None) -> Iterator[Row]:
-        last = self._context.now.date()
+        last = self._today()
         first = self._plan.start.date()
         if known is not None:
             first = max(first, dt.date.fromisoformat(known) - _QUARTER)
@@ -219,6 +219,10 @@ class Reading:
                     text = None if value is None else str(value)
                     yield each.get("date"), project.path, metric, text
                 begin = end + _DAY
+
+    def _today(self) -> dt.date:
+        """The day by GitLab's clock where ours is ahead: of a later one it has no figures yet."""
+        return self._api.session.by_its_clock(self._context.now).date()
 
     def _note(self, deployment: Record) -> None:
         status = deployment.get("status")

@@ -36,6 +36,18 @@ def test_every_day_of_figures_is_asked_for(system, server, landing, days):
     assert landing.rows("select day from gitlab_dora order by 1") == [(day,) for day in every]
 
 
+def test_no_figure_is_asked_for_of_a_day_that_has_not_begun_in_gitlab(
+    system, server, landing, clock
+):
+    clock.now = hour(23).replace(tzinfo=dt.UTC).timestamp()
+    system.dora = {
+        "deployment_frequency": [{"date": f"2026-01-0{day}", "value": 2 - day} for day in (1, 2)]
+    }
+    landing.pull(options(server, dora=True), hour(25))
+
+    assert landing.rows("select day from gitlab_dora") == [(dt.date(2026, 1, 1),)]
+
+
 def test_without_ultimate_that_is_told_once_and_everything_else_comes(system, server, landing):
     system.projects[8] = "group/api"
     system.deploy(1)
