@@ -18,6 +18,7 @@ FAILED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 # Without a success, and without having failed.
 ENDED = frozenset({"cancelled", "skipped", "neutral", "stale", "action_required", "inactive"})
 _UNDER_WAY = frozenset({"queued", "pending", "in_progress", "waiting", "requested"})
+_KNOWN = FAILED | ENDED | _UNDER_WAY | {SUCCEEDED}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ class Ledger(Protocol):
 
 def unknown_words(statuses: Iterable[str | None]) -> set[str]:
     """Those of GitHub's words for a status that are not known here."""
-    return {each for each in statuses if each} - _UNDER_WAY - FAILED - ENDED - {SUCCEEDED}
+    return {each for each in statuses if each} - _KNOWN
+
+
+def status_of(word: str | None) -> str | None:
+    """GitHub's word for a status, or `unknown` for one that is not known here; None for none."""
+    return "unknown" if word and word not in _KNOWN else word
 
 
 def settled(deployment: Deployment, now: dt.datetime, ended: dt.datetime | None) -> bool:

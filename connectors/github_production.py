@@ -12,12 +12,12 @@ from connectors.contract import Context, SourceError
 from connectors.github_api import GitHub, Repository, moment
 from connectors.github_changes import History, Merges
 from connectors.github_entry import Entry, Service
-from connectors.github_ledger import Deployment, Ledger, Outcome, unknown_words
+from connectors.github_ledger import Deployment, Ledger, Outcome, status_of, unknown_words
 from connectors.github_ledgers import ledger
 from connectors.github_rows import Row, Step
 
 # Raised when the same deployments come to give other rows: then every entry is read anew.
-_READING = 1
+_READING = 2
 # So many questions are asked before what they brought lands: a limit that is hit loses no more.
 _QUESTIONS_A_STEP = 100
 # A request merged before the first deployment may have been left alone for so long since.
@@ -139,7 +139,10 @@ class _Reading:
             self._remove_former()
         yield from self._step()
         for word in sorted(unknown_words(self._words)):
-            self._context.notice(f"GitHub has the deployment status '{word}', not known here.")
+            self._context.notice(
+                f"GitHub has the deployment status '{word}', which is not known here (see "
+                "docs/github.md): it is unknown, and so is whether such a deployment failed."
+            )
 
     def _queue(self) -> list[Deployment]:
         """What is to be asked about, in the order in which it was created."""
@@ -228,7 +231,7 @@ class _Reading:
             "deployment_id": deployment.id,
             "service": self._service(deployment),
             "version": deployment.version,
-            "status": outcome.status,
+            "status": status_of(outcome.status),
             "deployed_at": outcome.deployed_at or outcome.failed_at,
             "failed": outcome.failed,
         }

@@ -29,6 +29,8 @@ projects: [group/shop]                # paths or numbers
 every: 15 minutes
 """
 
+# Raised when the same records come to give other rows: then everything is read anew.
+_READING = 2
 _YEAR = dt.timedelta(days=365)
 _EVER = dt.datetime(9999, 1, 1)
 _SCOPES = {"api", "read_api"}
@@ -155,7 +157,7 @@ def _plan(
         projects=projects,
         start=_start(options, state, now),
         lookback=options.lookback,
-        asked={"url": origin, **asked},
+        asked={"reading": _READING, "url": origin, **asked},
         dora=options.dora,
     )
 

@@ -11,7 +11,7 @@ from connectors import http
 from connectors.contract import Batch, Context, Mode
 from connectors.gitlab_api import METRICS, Api, Project, Record, has_no_dora, moment
 from connectors.gitlab_rows import (
-    STATUSES,
+    UNKNOWN,
     Row,
     Words,
     batch,
@@ -19,6 +19,7 @@ from connectors.gitlab_rows import (
     deployment_row,
     environment_of,
     raw,
+    status_of,
     succeeded_at,
 )
 
@@ -225,12 +226,12 @@ class Reading:
         return self._api.session.by_its_clock(self._context.now).date()
 
     def _note(self, deployment: Record) -> None:
-        status = deployment.get("status")
-        if status not in STATUSES:
+        if status_of(deployment) == UNKNOWN:
+            status = deployment.get("status")
             self._tell(
                 f"status {status}",
-                f"GitLab has the deployment status '{status}', which is not known here: whether "
-                "such a deployment failed is unknown.",
+                f"GitLab has the deployment status '{status}', which is not known here (see "
+                "docs/gitlab.md): it is unknown, and so is whether such a deployment failed.",
             )
         if not environment_of(deployment).get("name"):
             self._tell(

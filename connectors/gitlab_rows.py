@@ -18,8 +18,9 @@ COLUMNS = {
     "changes": CHANGES,
     "gitlab_dora": ("day", "project", "figure", "reported"),
 }
+UNKNOWN = "unknown"
 # https://docs.gitlab.com/api/deployments, and "skipped", which GitLab has too.
-STATUSES = {"created", "running", "success", "failed", "canceled", "skipped", "blocked"}
+_STATUSES = {"created", "running", "success", "failed", "canceled", "skipped", "blocked"}
 _USUAL = "(?i)^prod"
 _FAILED = {"success": "false", "failed": "true"}
 # GitLab gives what deleted users have left to this one.
@@ -86,16 +87,22 @@ def deployment_id(deployment: Record, project: Project) -> str | None:
     return None if number is None else f"{project.path}/{number}"
 
 
+def status_of(deployment: Record) -> str:
+    """GitLab's word for what became of a deployment; `unknown` for one that is not known here."""
+    status = deployment.get("status")
+    return str(status) if status in _STATUSES else UNKNOWN
+
+
 def deployment_row(deployment: Record, project: Project, words: Words) -> Row:
     """One row of `deployments`; a time that cannot be read stays, so that it is rejected."""
-    status = deployment.get("status")
+    status = status_of(deployment)
     return (
         deployment_id(deployment, project),
         words.service(project, environment_of(deployment).get("name") or ""),
         _version(deployment),
         status,
         ended_at(deployment),
-        _FAILED.get(status or ""),
+        _FAILED.get(status),
     )
 
 

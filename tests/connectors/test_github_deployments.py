@@ -114,15 +114,16 @@ def test_a_version_names_the_branch_and_the_commit(home):
     assert [row[0] for row in found] == [f"main ({sha[:7]})", f"v1.2 ({sha[:7]})", sha[:7]]
 
 
-def test_a_status_that_nobody_knows_is_kept_and_told_once(home):
+def test_a_status_that_nobody_knows_is_unknown_and_told_once(home):
     sha = home.shop.commit(at=START)
     for _ in range(2):
         home.shop.deploy(sha, START, ("on_hold", START + HOUR))
     home.pull(START + 2 * HOUR)
 
-    assert set(deployments(home).values()) == {("on_hold", None, None)}
+    assert set(deployments(home).values()) == {("unknown", None, None)}
     assert [text for text in home.landing.notices if "on_hold" in text] == [
-        "GitHub has the deployment status 'on_hold', not known here."
+        "GitHub has the deployment status 'on_hold', which is not known here (see docs/github.md): "
+        "it is unknown, and so is whether such a deployment failed."
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from connectors import gitlab
-from connectors.contract import SourceError
+from connectors.contract import Context, SourceError
 from tests.connectors.landed import Landing
 from tests.gitlab_server import hour, options
 from tests.peer import data
@@ -107,12 +109,27 @@ def test_what_was_created_before_the_start_is_no_row_though_it_changed_after(
     assert landing.rows(IDS) == [("group/shop/2",)]
 
 
-def test_a_word_that_is_not_known_is_told_and_no_failure(system, server, landing):
+def test_a_word_that_is_not_known_is_unknown_and_told_once(system, server, landing):
     system.deploy(1, status="paused")
+    system.deploy(2, status="paused")
     landing.pull(options(server), hour(9))
 
-    assert landing.rows(DEPLOYED) == [("paused", None, None)]
-    assert "the deployment status 'paused', which is not known here" in landing.notices[0]
+    assert landing.rows(DEPLOYED) == [("unknown", None, None)] * 2
+    assert landing.notices == [
+        "GitLab has the deployment status 'paused', which is not known here (see docs/gitlab.md): "
+        "it is unknown, and so is whether such a deployment failed."
+    ]
+
+
+def test_what_an_earlier_version_has_read_in_another_way_is_read_anew(system, server, landing):
+    system.deploy(1, status="paused")
+    landing.pull(options(server), hour(9))
+    left = {name: value for name, value in landing.state["asked"].items() if name != "reading"}
+    chosen = gitlab.Options(connector="gitlab", **options(server))
+    first, *_ = gitlab.pull(chosen, {**landing.state, "asked": left}, Context(Path(), hour(9)))
+
+    assert first.rows["deployment_id"].to_pylist() == ["group/shop/1"]
+    assert first.shape.mode == "replace"
 
 
 def test_a_pattern_for_production_decides_alone(system, server, landing):
