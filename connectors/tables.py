@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class FactTable:
     """Columns with their DuckDB types; times are naive UTC, money is exact.
 
-    `part_of` names the table whose rows these are parts of: its key is the beginning of theirs, and
-    where such a row is gone its parts are too.
+    `part_of` names the table whose rows these are parts of: they name such a row by the columns of
+    its key, and where it is gone its parts are too.
     """
 
     row: str
@@ -79,6 +79,7 @@ TABLES: dict[str, FactTable] = {
             "deployed_at": "TIMESTAMP",
         },
         key=("change_id", "service"),
+        part_of="deployments",
     ),
     "uptime": FactTable(
         row="one service for one hour; the four kinds of seconds add up to the hour",

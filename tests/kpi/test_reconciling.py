@@ -414,3 +414,44 @@ def test_the_episodes_of_an_incident_that_is_back_are_those_that_went_with_it(
         again = compare_incidents(warehouse, "a", "b", at=LATER + dt.timedelta(days=1))
 
         assert again == ["a1", "a2", "b1"]
+
+
+def land_deployments(warehouse: Warehouse, source: str) -> None:
+    """Three deployments; the first brought two changes, the second one, the third none."""
+    deployments = [{"deployment_id": id_, "deployed_at": "2026-03-01"} for id_ in ("a", "b", "c")]
+    changes = [
+        {"change_id": id_, "service": "shop", "deployment_id": of, "author": "dev"}
+        for id_, of in (("1", "a"), ("2", "a"), ("3", "b"), ("4", None))
+    ]
+    run = warehouse.begin(source, NOON)
+    for into, rows in (("deployments", deployments), ("changes", changes)):
+        shape = Shape(tuple(map(Column, rows[0])))
+        warehouse.land(run, source, Batch(into, pa.Table.from_pylist(rows), shape, "here"))
+    warehouse.finish(run, error=None, advice=None, finished_at=NOON, as_of=None)
+
+
+def compare_deployments(warehouse: Warehouse, *ids: str, at: dt.datetime = LATER) -> list[str]:
+    """The live changes of one source after a comparison with the deployments that it lists."""
+    keys = pa.table({"deployment_id": pa.array(ids, pa.string())})
+    run = warehouse.begin("desk", at)
+    warehouse.reconcile(run, "desk", [Present("deployments", "deployed_at", *YEAR, keys=keys)])
+    warehouse.finish(run, error=None, advice=None, finished_at=at, as_of=None)
+    rows = warehouse.connection.execute(
+        "select change_id from main.changes where _source = 'desk' order by all"
+    ).fetchall()
+    return [id_ for (id_,) in rows]
+
+
+def test_the_changes_of_a_deployment_go_and_come_back_with_it(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        land_deployments(warehouse, "desk")
+        land_deployments(warehouse, "shop")
+        gone = compare_deployments(warehouse, "b", "c")
+        of_another = warehouse.connection.execute(
+            "select count(*) from main.changes where _source = 'shop'"
+        ).fetchall()
+        back = compare_deployments(warehouse, "a", "b", "c", at=LATER + dt.timedelta(days=1))
+
+        assert gone == ["3", "4"]
+        assert of_another == [(4,)]
+        assert back == ["1", "2", "3", "4"]

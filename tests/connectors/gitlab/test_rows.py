@@ -309,3 +309,24 @@ def test_a_project_more_leaves_the_others_as_they_are(system, server, landing):
 def test_a_wrong_expression_for_production_is_refused():
     with pytest.raises(ValidationError, match="is no regular expression"):
         gitlab.Options(connector="gitlab", token="s3cret", projects=["a/b"], production="prod(")
+
+
+# --- what is there no more ----------------------------------------------------------------------
+
+
+def test_a_deployment_that_gitlab_has_no_more_goes_with_its_changes_and_comes_back_with_them(
+    system, server, landing
+):
+    first = system.deploy(2, system.merge("2026-01-01T00:30:00Z"))
+    system.deploy(3, system.merge("2026-01-01T00:40:00Z"))
+    landing.pull(options(server), hour(9))
+    deployment, _ = system.deployments.all("id")
+    system.deployments.delete(first)
+    landing.reconcile(options(server), hour(10))
+    left = landing.rows(IDS), landing.rows("select change_id from changes")
+    system.deployments.put(deployment)
+    landing.reconcile(options(server), hour(11))
+
+    assert left == ([("group/shop/2",)], [("merge2",)])
+    assert landing.rows(IDS) == [("group/shop/1",), ("group/shop/2",)]
+    assert landing.rows("select change_id from changes order by 1") == [("merge1",), ("merge2",)]
