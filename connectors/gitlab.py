@@ -1,22 +1,24 @@
-"""Brings from GitLab production deployments, the merge requests they shipped, and DORA figures."""
+"""Brings from GitLab deployments, the merge requests in each, incidents, and DORA figures."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from connectors import contract, http
+from connectors import contract, gitlab_incidents, http
 from connectors.contract import Batch, Context, Present, SourceError
 from connectors.gitlab_api import LIMITS, PAGE, Api, Project, has_no_dora
+from connectors.gitlab_issues import Incidents, Severity
 from connectors.gitlab_reading import Plan, Reading
 from connectors.gitlab_rows import Words, deployment_id, environment_of
 
-TABLES = ("deployments", "changes", "gitlab_dora")
+TABLES = ("deployments", "changes", "gitlab_dora", *gitlab_incidents.TABLES)
 ENTRY = """\
 connector: gitlab
 token: ${GITLAB_TOKEN}                # an access token with the scope read_api
@@ -24,6 +26,8 @@ projects: [group/shop]                # paths or numbers
 # url: https://git.example.com/api/v4 # for a GitLab of your own
 # production: ^(prod|live)            # by default names from "prod" on, and the tier production
 # service: {from: project, map: {group/shop: Shop}}
+# incidents: {issue_type: incident}   # or labels: [outage]; by default no issue is one
+# severity: {from: labels, map: {"severity::1": sev1}}    # or from: severity
 # dora: true                          # GitLab's own figures too, which need Ultimate
 # start: 2025-01-01                   # by default one year back
 every: 15 minutes
@@ -32,7 +36,9 @@ every: 15 minutes
 # Raised when the same records come to give other rows: then everything is read anew.
 _READING = 2
 _YEAR = dt.timedelta(days=365)
+_EPOCH = dt.datetime(1970, 1, 1)
 _EVER = dt.datetime(9999, 1, 1)
+_ISSUES = gitlab_incidents.TABLES
 _SCOPES = {"api", "read_api"}
 
 
@@ -66,6 +72,8 @@ class Options(contract.SystemOptions):
     projects: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
     production: Annotated[str, AfterValidator(_pattern)] | None = None
     service: Service = Service()
+    incidents: Incidents | None = None
+    severity: Severity | None = None
     dora: bool = False
 
 
@@ -85,21 +93,31 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
         yield from reading.replaced()
         if options.dora:
             yield from reading.figures()
+        yield from _incidents(options, plan, reading, api, known, context)
 
 
 def present(options: Options, state: Mapping[str, Any], context: Context) -> Iterator[Present]:
-    """The deployments that GitLab still has, of all environments; raises SourceError."""
+    """The deployments that GitLab still has, of all environments, and the incidents.
+
+    Raises SourceError.
+    """
     begin = _start(options, state, context.now)
     with _connected(options, context) as session:
         api = Api(session, options.page_size)
+        projects = _projects(options, api)
         ids = [
             deployment_id(deployment, project)
-            for project in _projects(options, api)
+            for project in projects
             for page in api.deployments(project, begin)
             for deployment in page
         ]
+        plan = _incident_plan(options, projects, begin)
+        incidents = list(gitlab_incidents.present(api, plan)) if plan else None
     keys = pa.table({"deployment_id": pa.array(ids, type=pa.string())})
     yield Present("deployments", "deployed_at", begin, _EVER, keys)
+    if incidents is not None:
+        keys = pa.table({"incident_id": pa.array(incidents, type=pa.string())})
+        yield Present("incidents", "opened_at", begin, _EVER, keys)
 
 
 def check(options: Options, context: Context) -> Iterator[str]:
@@ -112,10 +130,54 @@ def check(options: Options, context: Context) -> Iterator[str]:
         yield f"Can be read: {', '.join(project.path for project in projects)}."
         for project in projects:
             yield _shown(project, api, words)
+            if options.incidents:
+                yield _shown_incident(project, api, options)
         if options.dora:
             yield _figures(projects[0], api, context.now)
     start = _start(options, {}, context.now).date()
     yield f"A pull reads what was deployed since {start} into deployments and changes."
+    if options.incidents:
+        yield f"It reads incidents that were open since {start} into {' and '.join(_ISSUES)}."
+
+
+def _incidents(
+    options: Options,
+    deployments: Plan,
+    reading: Reading,
+    api: Api,
+    known: Mapping[str, Any],
+    context: Context,
+) -> Iterator[Batch]:
+    """Issues that are incidents; where none are any more, those that were go."""
+    plan = _incident_plan(options, deployments.projects, deployments.start)
+    before = known.get("incidents", {})
+    if plan is not None:
+        incidents = gitlab_incidents.Reading(api, plan, before, context)
+        for each in incidents.batches():
+            left = each.state and {**reading.state(), "incidents": each.state}
+            yield replace(each, state=left)
+    elif before:
+        for table in _ISSUES:
+            last = {**reading.state(), "incidents": {}} if table == _ISSUES[-1] else None
+            yield gitlab_incidents.nothing(table, deployments.origin, last)
+
+
+def _incident_plan(
+    options: Options, projects: tuple[Project, ...], start: dt.datetime
+) -> gitlab_incidents.Plan | None:
+    """What to ask of incidents; None where the entry asks for none."""
+    if options.incidents is None:
+        return None
+    names = options.service.map if options.service.source == "project" else {}
+    return gitlab_incidents.Plan(
+        origin=http.shown_address(options.url),
+        projects=projects,
+        services={each.id: names.get(each.path, each.path) for each in projects},
+        start=start,
+        lookback=options.lookback,
+        incidents=options.incidents,
+        severity=options.severity,
+    )
 
 
 def _connected(options: Options, context: Context) -> http.Session:
@@ -197,6 +259,18 @@ def _shown(project: Project, api: Api, words: Words) -> str:
     return (
         f"The last deployment of {project.path}: {newest.get('status')}, to {name} ({kind}), "
         f"{'with' if shipped else 'without'} merge requests, changed {newest.get('updated_at')}."
+    )
+
+
+def _shown_incident(project: Project, api: Api, options: Options) -> str:
+    """Whether issues can be read, and one of them in words, without what might name somebody."""
+    plan = _incident_plan(options, (project,), _EPOCH)
+    found = plan and next(gitlab_incidents.some(api, plan, project), None)
+    if not found:
+        return f"Issues of {project.path} can be read; none is an incident yet."
+    return (
+        f"Issues of {project.path} can be read; one incident: #{found['iid']}, {found['state']}, "
+        f"opened {found['created_at']}."
     )
 
 

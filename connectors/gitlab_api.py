@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 from connectors import http, paging
 from connectors.columns import nearest
 from connectors.contract import SourceError
+from connectors.episodes import Turn
 from connectors.http import Limits, Page
 
 PAGE = 100
@@ -22,6 +23,8 @@ METRICS = (
     "time_to_restore_service",
     "change_failure_rate",
 )
+# What became of an issue, as its events tell: whether it was open from then on.
+_TURNS = {"opened": True, "reopened": True, "closed": False}
 
 Record = Mapping[str, Any]
 
@@ -62,20 +65,57 @@ class Api:
         return Project(found["id"], found.get("path_with_namespace") or written)
 
     def deployments(self, project: Project, since: dt.datetime) -> Iterator[list[Record]]:
-        """Pages of the deployments changed at or after `since` (UTC), the earliest change first.
+        """Pages of the deployments changed at or after `since` (UTC), the earliest change first."""
+        return self._changed(project, "deployments", {}, since)
 
-        Each page is asked for from the last change on that was seen, not by its number: so a
-        deployment that changes meanwhile, and moves to the end, makes none slip through.
+    def issues(
+        self, project: Project, params: Mapping[str, Any], since: dt.datetime
+    ) -> Iterator[list[Record]]:
+        """The same of issues, those that `params` ask for."""
+        return self._changed(project, "issues", params, since)
+
+    def issue(self, project: Project, number: int) -> Record | None:
+        """An issue as it is now; None where it is there no more, or not for us."""
+        try:
+            with permitted("issues"):
+                found = self.session.json(f"projects/{project.id}/issues/{number}")
+        except http.Rejected as error:
+            if error.status != 404:
+                raise
+            return None
+        return found if isinstance(found, dict) and found.get("iid") == number else None
+
+    def turns(self, project: Project, number: int) -> list[Turn] | None:
+        """When an issue was closed and opened again; None where it is there no more."""
+        path = f"projects/{project.id}/issues/{number}/resource_state_events"
+        try:
+            with permitted("issues"):
+                found = [each for page in self._pages(path) for each in _each_with(page, "state")]
+        except http.Rejected as error:
+            if error.status != 404:
+                raise
+            return None
+        told = ((moment(each.get("created_at")), _TURNS.get(each["state"])) for each in found)
+        return [Turn(at, is_open) for at, is_open in told if at is not None and is_open is not None]
+
+    def _changed(
+        self, project: Project, what: str, params: Mapping[str, Any], since: dt.datetime
+    ) -> Iterator[list[Record]]:
+        """Pages of records changed at or after `since` (UTC), the earliest change first.
+
+        Each page is asked for from the last change on that was seen, not by its number: so one
+        that changes meanwhile, and moves to the end, makes none slip through.
         """
         after, number, before = since, 1, b""
         while True:
-            page = self._deployments(project, {"updated_after": written(after), "page": number})
+            asked = {**params, "updated_after": written(after), "page": number}
+            page = self._by_change(project, what, asked)
             found = paging.records_of(page)
             changes = [moment(each.get("updated_at")) for each in found]
             is_repeated = number > 1 and page.content == before
             if is_repeated or any(change is None or change < after for change in changes):
                 raise SourceError(
-                    f"{http.shown_address(page.url)} answers with other deployments than were "
+                    f"{http.shown_address(page.url)} answers with other {what} than were "
                     f"asked for: page {number} of those changed since {written(after)}.",
                     "Check what stands between here and GitLab, such as a proxy that keeps pages.",
                 )
@@ -89,7 +129,7 @@ class Api:
 
     def newest(self, project: Project) -> Record | None:
         """The deployment that changed last."""
-        found = self._deployments(project, {"sort": "desc", "per_page": 1})
+        found = self._by_change(project, "deployments", {"sort": "desc", "per_page": 1})
         return next(iter(paging.records_of(found)), None)
 
     def environments(self, project: Project) -> Iterator[Record]:
@@ -150,11 +190,11 @@ class Api:
             return None
         return found if isinstance(found, dict) else None
 
-    def _deployments(self, project: Project, params: Mapping[str, Any]) -> http.Page:
+    def _by_change(self, project: Project, what: str, params: Mapping[str, Any]) -> http.Page:
         # GitLab refuses `updated_after` without this order.
         asked = {"order_by": "updated_at", "sort": "asc", "per_page": self._size, **params}
-        with permitted("deployments"):
-            return self.session.page(f"projects/{project.id}/deployments", asked)
+        with permitted(what):
+            return self.session.page(f"projects/{project.id}/{what}", asked)
 
     def _pages(self, path: str) -> Iterator[http.Page]:
         return paging.by_link(self.session, path, {"per_page": self._size})
@@ -192,7 +232,7 @@ def _explained(error: http.Rejected, what: str) -> http.Rejected:
         401: "Write an access token that is current: GitLab's tokens end a year after they were "
         "made at the latest.",
         403: f"To read {what}, `token` needs the scope read_api, and its user the role Reporter "
-        "or more in a project that has CI/CD switched on.",
+        f"or more in a project that has {'issues' if what == 'issues' else 'CI/CD'} switched on.",
     }.get(error.status)
     if advice is None:
         return error

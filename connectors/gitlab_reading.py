@@ -72,6 +72,8 @@ class Reading:
             state["asked"] != plan.asked
             or any(paths.get(number) != each.path for number, each in known.items())
         )
+        # What the reading of incidents has left, which is none of this one's business.
+        self._incidents = state.get("incidents", {})
         self._had_figures = any(each.figures for each in known.values())
         kept = {} if self._is_other else known
         self._known = {number: kept.get(number, _Known(path)) for number, path in paths.items()}
@@ -95,7 +97,7 @@ class Reading:
             for known in self._known.values():
                 known.figures = None
         for table in left:
-            state = self._state() if table == left[-1] else None
+            state = self.state() if table == left[-1] else None
             yield batch(table, [], self._plan.origin, state, "replace")
 
     def figures(self) -> Iterator[Batch]:
@@ -115,7 +117,7 @@ class Reading:
                 )
                 continue
             known.figures = self._today().isoformat()
-            yield batch("gitlab_dora", rows, self._origin(project), self._state())
+            yield batch("gitlab_dora", rows, self._origin(project), self.state())
 
     def _project(self, project: Project) -> Iterator[Batch]:
         known = self._known[str(project.id)]
@@ -144,7 +146,7 @@ class Reading:
         self._context.progress(self._landed, None)
         origin = self._origin(project)
         mode: Mode = "replace" if self._is_other else "upsert"
-        state = None if self._is_other else self._state()
+        state = None if self._is_other else self.state()
         # What was deployed comes first: a change without its deployment would be left over.
         yield batch("deployments", rows, origin, None if changes else state, mode)
         if changes:
@@ -247,10 +249,12 @@ class Reading:
     def _origin(self, project: Project) -> str:
         return f"{self._plan.origin} {project.path}"
 
-    def _state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
+        """What the next pull has to know."""
         return {
             "asked": self._plan.asked,
             "start": self._plan.start.isoformat(),
             # A copy, for what is known grows before the next batch lands.
             "projects": {number: asdict(each) for number, each in self._known.items()},
+            "incidents": self._incidents,
         }

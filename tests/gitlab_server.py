@@ -1,4 +1,4 @@
-"""A GitLab that is played: projects, environments, deployments, merge requests, DORA figures."""
+"""A GitLab that is played: projects, deployments, merge requests, issues, DORA figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def options(server: Server, **more: Any) -> dict[str, Any]:
 
 class GitLab:
     """One project whose records have the shapes of doc/api/deployments.md, merge_requests.md and
-    environments.md in GitLab's own repository; `more` adds another project.
+    environments.md in GitLab's own repository; so have issues.md and resource_state_events.md.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -44,6 +44,9 @@ class GitLab:
         self.merge_requests: dict[int, dict[str, Any]] = {}
         self.commits: dict[int, list[dict[str, Any]]] = {}
         self.shipped: dict[int, list[int]] = {}
+        self.issues = Records()
+        self.events: dict[int, list[dict[str, Any]]] = {}
+        self.hidden: set[int] = set()
         self.scopes = ["read_api"]
         self.dora: dict[str, list[dict[str, Any]]] | None = None
         self._route()
@@ -112,6 +115,39 @@ class GitLab:
         ]
         return number
 
+    def open_issue(self, at: float, *labels: str, project: int = NUMBER, **fields: Any) -> int:
+        """An issue that was opened at this hour, by default of the type incident; its id."""
+        number = 500 + len(self.events)
+        self.issues.put(
+            {
+                "id": number,
+                "iid": number - 499,
+                "project_id": project,
+                "title": f"Outage {number - 499}",
+                "state": "opened",
+                "created_at": told(hour(at)),
+                "updated_at": told(hour(at)),
+                "closed_at": None,
+                "labels": list(labels),
+                "moved_to_id": None,
+                "confidential": False,
+                "issue_type": "incident",
+                "severity": "UNKNOWN",
+                **fields,
+            }
+        )
+        self.events[number] = []
+        return number
+
+    def turn(self, issue: int, at: float, state: str) -> None:
+        """An issue is `closed` or `reopened` at this hour."""
+        time = told(hour(at))
+        event = {"id": 1 + sum(map(len, self.events.values())), "created_at": time, "state": state}
+        self.events[issue].append({**event, "resource_type": "Issue", "resource_id": issue})
+        closed = time if state == "closed" else None
+        now = "closed" if closed else "opened"
+        self.issues.change(issue, state=now, closed_at=closed, updated_at=time)
+
     def asked(self, server: Any, end: str) -> int:
         """How often a path with this end was asked for."""
         return sum(request.path.partition("?")[0].endswith(end) for request in server.asked)
@@ -133,6 +169,16 @@ class GitLab:
         route(
             "/projects/{id}/merge_requests/{n}/commits",
             peer_lists.numbered(lambda r: self.commits[int(r.match["n"])], link=True),
+        )
+        route("/projects/{id}/issues", peer_lists.numbered(self._issues, link=True))
+        route("/projects/{id}/issues/{n}", self._issue)
+        route(
+            "/projects/{id}/issues/{n}/resource_state_events",
+            lambda request: (
+                peer_lists.numbered(lambda _: self.events[found["id"]], link=True)(request)
+                if (found := self._found(request))
+                else data({"message": "404 Issue Not Found"}, 404)
+            ),
         )
         route("/projects/{id}/dora/metrics", self._figures)
 
@@ -165,6 +211,38 @@ class GitLab:
                 each["project"] == int(request.match["id"]) and each["updated_at"] >= after
             ),
         )
+
+    def _issues(self, request: Request) -> list[dict[str, Any]]:
+        """Those with all labels that are asked for, as far as the user may see them."""
+        query = request.query
+        labels = set(filter(None, query.get("labels", "").split(",")))
+        assert query["order_by"] == "updated_at" and query["sort"] == "asc"
+        return self.issues.all(
+            "updated_at",
+            "id",
+            where=lambda each: (
+                each["project_id"] == int(request.match["id"])
+                and each["id"] not in self.hidden
+                and each["updated_at"] >= query["updated_after"]
+                and query.get("state", each["state"]) == each["state"]
+                and query.get("issue_type", each["issue_type"]) == each["issue_type"]
+                and labels <= set(each["labels"])
+            ),
+        )
+
+    def _issue(self, request: Request) -> Answer:
+        found = self._found(request)
+        return data(found) if found else data({"message": "404 Issue Not Found"}, 404)
+
+    def _found(self, request: Request) -> dict[str, Any] | None:
+        found = self.issues.all(
+            where=lambda each: (
+                each["id"] not in self.hidden
+                and each["project_id"] == int(request.match["id"])
+                and each["iid"] == int(request.match["n"])
+            )
+        )
+        return next(iter(found), None)
 
     def _shipped(self, request: Request) -> list[dict[str, Any]]:
         return [self.merge_requests[each] for each in self.shipped[int(request.match["n"])]]
