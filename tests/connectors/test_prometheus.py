@@ -579,15 +579,17 @@ def test_a_live_outage_is_as_long_as_it_was_and_a_dead_monitor_is_none(tmp_path)
                 wait_for(lambda: seen() == [], "nobody looks at the target any more")
                 time.sleep(4)
             known, blind = watched(begin, end), watched(end + 4, int(time.time()))
-            hours = seconds(pulled(chosen, now=begin // HOUR * HOUR + 2 * HOUR), target)
+            hour = begin // HOUR * HOUR
+            with connected(chosen) as session:
+                hours = measure(session, chosen, hour, hour + 2 * HOUR)[target].seconds
 
     assert sum(known) == end - begin
     # A scrape a second, and times rounded to seconds: so far a measured outage may be off.
     assert known[DOWN] <= outage + 2
     assert known[DOWN] + known[UNKNOWN] >= outage - 2
     assert blind[:UNKNOWN] == [0, 0, 0]
-    assert sum(hour[DOWN] for hour in hours.values()) == known[DOWN]
-    assert {sum(hour) for hour in hours.values()} == {3600}
+    assert hours[:, DOWN].sum() == known[DOWN]
+    assert set(hours.sum(axis=1).tolist()) == {3600}
 
 
 # --- bad days -----------------------------------------------------------------------------------
