@@ -85,11 +85,12 @@ class Formula:
     """Arithmetic over slots: the aggregates of one table, or other metrics.
 
     A linear one adds and subtracts its slots, each perhaps times a number: where they add up over
-    time, so does it.
+    time, so does it. `ratio` are the two linear ones whose quotient it is, where it is one.
     """
 
     text: str
     linear: bool = False
+    ratio: tuple[Formula, Formula] | None = None
 
     @property
     def is_one_slot(self) -> bool:
@@ -457,7 +458,26 @@ def _safe_division(tree: exp.Expr) -> exp.Expr:
 
 
 def _formula(tree: exp.Expr) -> Formula:
-    return Formula(_sql(tree), _is_linear(tree))
+    parts = _divided(tree)
+    if parts is None or not all(_is_linear(part) for part in parts):
+        return Formula(_sql(tree), _is_linear(tree))
+    above, below = (Formula(_sql(part), linear=True) for part in parts)
+    return Formula(_sql(tree), _is_linear(tree), (above, below))
+
+
+def _divided(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
+    """What is divided by what, a number before or behind it included; None for no division."""
+    tree = bare(tree)
+    if isinstance(tree, exp.Mul):
+        for factor, other in ((tree.this, tree.expression), (tree.expression, tree.this)):
+            parts = _divided(other) if isinstance(bare(factor), exp.Literal) else None
+            if parts is not None:
+                above = exp.Mul(this=factor.copy(), expression=exp.Paren(this=parts[0].copy()))
+                return above, parts[1]
+    # A division by anything but a number is safe by now: its divisor is `nullif(divisor, 0)`.
+    if isinstance(tree, exp.Div) and isinstance(tree.expression, exp.Nullif):
+        return tree.this, tree.expression.this
+    return None
 
 
 def _is_linear(tree: exp.Expr) -> bool:
