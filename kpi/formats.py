@@ -122,6 +122,15 @@ class Formats:
         """
         return (NOTHING, "") if amount is None else self._figure(metric, amount, decimals(metric))
 
+    def difference(self, metric: Metric, amount: float, places: int, *, sign: bool = False) -> str:
+        """A distance between two numbers of this metric, with its unit: '+1,200 €'."""
+        return "".join(self._figure(metric, amount, places, sign=sign))
+
+    def percent(self, share: float) -> str:
+        """A share in whole percent: 0.95 is '95 %'."""
+        around = self.locality.percent
+        return f"{around.before[0]}{self.number(100 * share, 0)}{around.behind[0]}"
+
     def with_unit(self, metric: Metric, amount: float | None) -> str:
         """A number of this metric with its unit."""
         return "".join(self.figure(metric, amount))
@@ -141,13 +150,17 @@ class Formats:
         shown, behind = self._figure(metric, amount, _places(metric, amount))
         return f"{_direction(metric)} {shown}", behind
 
-    def _figure(self, metric: Metric, amount: float, places: int) -> tuple[str, str]:
+    def _figure(
+        self, metric: Metric, amount: float, places: int, *, sign: bool = False
+    ) -> tuple[str, str]:
         around = self._around(metric.unit)
         if around is None:
             behind = self.unit(metric)
-            return self.number(amount, places), f" {behind}" if behind else ""
+            return self.number(amount, places, sign=sign), f" {behind}" if behind else ""
         text, below = _rounded(amount, places)
-        return around.before[below] + self.locality.digits(text), around.behind[below]
+        above = sign and not below and text.strip("0.")
+        plus = self.locality.plus if above else ""
+        return plus + around.before[below] + self.locality.digits(text), around.behind[below]
 
     # --- days, moments and periods ---
 

@@ -286,7 +286,7 @@ def _line(
         if part
         else ""
     )
-    before, after = (_percent(formats, s) for s in (line.share_before, line.share_after))
+    before, after = (formats.percent(s) for s in (line.share_before, line.share_after))
     share = f"{before} → {after}"
     name = key_label(part.key) if part else escaped(line.name(formats))
     return (
@@ -314,16 +314,11 @@ def _all(formats: Formats, metric: Metric, one: Explained, lines: Sequence[Shown
     values = f"{formats.value(metric, one.before)} → {formats.with_unit(metric, one.after)}"
     return (
         '<tfoot><tr><th scope="row">All</th>'
-        + (f'<td class="right before">{_percent(formats, 1.0)}</td>' if one.is_ratio else "")
+        + (f'<td class="right before">{formats.percent(1.0)}</td>' if one.is_ratio else "")
         + f'<td class="right before">{escaped(values)}</td><td class="length"></td>'
         + "".join(_amounts(formats, metric, one, mix, rate, one.amount))
         + "</tr></tfoot>"
     )
-
-
-def _percent(formats: Formats, share: float) -> str:
-    around = formats.locality.percent
-    return f"{around.before[0]}{formats.number(100 * share, 0)}{around.behind[0]}"
 
 
 def _reach(lines: Sequence[Shown]) -> tuple[float, float]:

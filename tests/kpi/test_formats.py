@@ -98,6 +98,32 @@ def test_a_number_stands_with_its_unit_and_the_decimals_that_suit_it(
     assert formats.with_unit(of_a_sum, 1234.567) == expected
 
 
+@pytest.mark.parametrize(
+    ("locale", "unit", "amount", "expected"),
+    [
+        ("en-150", "EUR", 1234.5, "+1,234.5 €"),
+        ("en-US", "EUR", 1234.5, "+€1,234.5"),
+        ("en-US", "EUR", -1234.5, "−€1,234.5"),
+        ("de-DE", "%", 0.04, "0,0 %"),
+        ("tr-TR", "%", 4.2, "+%4,2"),
+        ("en-150", "minutes", 3, "+3.0 min"),
+    ],
+)
+def test_a_difference_has_its_sign_before_all_of_it(
+    locale: str, unit: str, amount: float, expected: str
+) -> None:
+    of_a_sum = metric(value="sum(x) from t", unit=unit)
+
+    assert Formats(locale=locale).difference(of_a_sum, amount, 1, sign=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("en-150", "95 %"), ("en-US", "95%"), ("tr-TR", "%95")]
+)
+def test_a_share_is_told_in_percent(locale: str, expected: str) -> None:
+    assert Formats(locale=locale).percent(0.95) == expected
+
+
 def test_an_unknown_number_has_no_unit() -> None:
     assert formats.with_unit(metric(unit="EUR"), None) == "—"
 
