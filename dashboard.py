@@ -17,6 +17,7 @@ def main() -> None:
         [
             st.Page(PAGES / "scorecard.py", title="Scorecard", default=True),
             st.Page(PAGES / "metric.py", title="Metrics", url_path="metric"),
+            st.Page(PAGES / "together.py", title="Together"),
             st.Page(PAGES / "vocabulary.py", title="Vocabulary"),
             st.Page(PAGES / "sources.py", title="Sources"),
         ],

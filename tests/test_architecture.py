@@ -99,6 +99,8 @@ HOMES = {
     "plotly": (
         "pages/parts/chart_layout.py",
         "pages/parts/charts.py",
+        "pages/parts/relation_charts.py",
+        "pages/parts/together_charts.py",
         "pages/parts/weeks_and_months_chart.py",
     ),
     "scipy": ("kpi/intervals.py",),

@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES: Mapping[str, str] = {
     "scorecard": "./",
     "metric": "metric",
+    "together": "together",
     "vocabulary": "vocabulary",
     "sources": "sources",
 }

@@ -14,7 +14,14 @@ from typing import Literal
 
 Theme = Literal["light", "dark"]
 
-SHEETS = ("shared.css", "scorecard.css", "metric.css", "vocabulary.css", "sources.css")
+SHEETS = (
+    "shared.css",
+    "scorecard.css",
+    "metric.css",
+    "vocabulary.css",
+    "sources.css",
+    "together.css",
+)
 _HERE = Path(__file__).parent
 
 COLOURS: Mapping[Theme, Mapping[str, str]] = MappingProxyType(

@@ -1,0 +1,189 @@
+"""Two metrics on one time axis, the one above the other, with what happened shaded in both."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from kpi.events import Event
+from kpi.formats import Formats
+from kpi.periods import DAY, Period
+from pages.parts import style
+from pages.parts.chart_layout import config, lay_out, over_days, see_through, small, upwards
+from pages.parts.over_time import Moment, OverTime, named, summary
+
+_HEIGHT = 400
+_NAME = 34  # letters of an event's name beside its shading
+
+
+def draw_two(one: OverTime, other: OverTime, shaded: Sequence[Event], what: str) -> None:
+    """Both metrics on the page."""
+    formats = one.formats
+    said = f"{summary(one)} {summary(other)}"
+    if shaded:
+        said += f" Shaded: {formats.count(len(shaded))} {what}."
+    st.plotly_chart(
+        two_courses(one, other, shaded, style.colours(st.context.theme.type)),
+        theme=None,
+        config=config(formats),
+        alt=said,
+        key="chart_two",
+    )
+
+
+def file_name(one: OverTime, other: OverTime) -> str:
+    """What a picture of both is called: the metrics, the grain, the first and last day."""
+    first, last = _reach(one, other)
+    names = f"{one.row.metric.name}_and_{other.row.metric.name}"
+    return f"{names}_by_{one.grain}_{first.date()}_{(last - DAY).date()}"
+
+
+def two_courses(
+    one: OverTime, other: OverTime, shaded: Sequence[Event], colours: Mapping[str, str]
+) -> go.Figure:
+    """Two charts that share their time axis, each with a value axis of its own."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13)
+    lay_out(figure, colours, _HEIGHT, {"l": 52, "r": 12, "t": 24, "b": 34})
+    # What is shaded lies below both charts: neither may hide it.
+    figure.update_layout(plot_bgcolor=see_through(colours["background"], 0))
+    for number, course in enumerate((one, other), start=1):
+        _course(figure, course, number, colours)
+    reach = _reach(one, other)
+    figure.update_xaxes(**over_days(colours, one.formats, one.grain, range=reach))
+    figure.update_yaxes(**upwards(colours, nticks=5))
+    _events(figure, one.formats, shaded, reach, colours)
+    return figure
+
+
+def _course(figure: go.Figure, course: OverTime, number: int, colours: Mapping[str, str]) -> None:
+    metric = course.row.metric
+    whole = [moment for moment in course.moments if moment.complete]
+    figure.add_trace(
+        go.Scatter(
+            x=[_middle(moment.period) for moment in whole],
+            y=[moment.value for moment in whole],
+            mode="lines+markers",
+            line={"color": colours["text"], "width": 1.5},
+            marker={"color": colours["text"], "size": 3.5},
+            hovertext=[_told(course, moment) for moment in whole],
+            hoverinfo="text",
+            showlegend=False,
+        ),
+        row=number,
+        col=1,
+    )
+    if any(moment.target is not None for moment in whole):
+        figure.add_trace(
+            go.Scatter(
+                x=[_middle(moment.period) for moment in whole],
+                y=[moment.target for moment in whole],
+                mode="lines",
+                line={"color": colours["muted"], "width": 1.2, "dash": "4px,3px", "shape": "hvh"},
+                hoverinfo="skip",
+                showlegend=False,
+            ),
+            row=number,
+            col=1,
+        )
+    side = {"it": "IT", "business": "business", "joint": "joint"}[metric.side]
+    unit = course.formats.unit(metric)
+    behind = f", {html.escape(unit)}" if unit else ""
+    figure.add_annotation(
+        xref="paper",
+        x=0,
+        xanchor="left",
+        yref="y domain" if number == 1 else "y2 domain",
+        y=1,
+        yanchor="bottom",
+        yshift=3,
+        text=f"<b>{html.escape(metric.label)}</b>{behind} · {side}",
+        showarrow=False,
+        font={"size": 12, "color": colours["text"]},
+    )
+
+
+def _told(course: OverTime, moment: Moment) -> str:
+    value = html.escape(course.formats.with_unit(course.row.metric, moment.value))
+    return f"{html.escape(named(course.formats, moment.period))}<br><b>{value}</b>"
+
+
+def _middle(period: Period) -> dt.datetime:
+    """Where the point of a period stands: an event within it shall not seem to come after it."""
+    return dt.datetime.combine(period.start, dt.time()) + dt.timedelta(days=period.days / 2)
+
+
+def _reach(one: OverTime, other: OverTime) -> tuple[dt.datetime, dt.datetime]:
+    moments = [m.period for course in (one, other) for m in course.moments if m.complete]
+    first = min(period.start for period in moments)
+    last = max(period.end for period in moments)
+    return dt.datetime.combine(first, dt.time()), dt.datetime.combine(last, dt.time())
+
+
+def _events(
+    figure: go.Figure,
+    formats: Formats,
+    shaded: Sequence[Event],
+    reach: tuple[dt.datetime, dt.datetime],
+    colours: Mapping[str, str],
+) -> None:
+    """A shading through both charts for each event, a mark that names it, the last in words."""
+    calendar, (first, last) = formats.calendar, reach
+    # An hour among years would not be seen.
+    least = (last - first) / 220
+    marks = []
+    for event in shaded:
+        at = calendar.local_time(event.at)
+        ends = calendar.local_time(event.ends) if event.ends else at
+        if not (first <= at < last):
+            continue
+        until = min(max(ends, at + least), last)
+        figure.add_shape(
+            type="rect",
+            x0=at,
+            x1=until,
+            yref="paper",
+            y0=0,
+            y1=1,
+            layer="below",
+            line_width=0,
+            fillcolor=see_through(colours["off"], style.incident_opacity(colours)),
+        )
+        marks.append((at + (until - at) / 2, at.date(), event.name))
+    if not marks:
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[middle for middle, _, _ in marks],
+            y=[0.02] * len(marks),
+            yaxis="y3",
+            mode="markers",
+            marker={"symbol": "triangle-up", "size": 6, "color": colours["off"]},
+            hovertext=[
+                f"{formats.day(day)}<br><b>{html.escape(name)}</b>" for _, day, name in marks
+            ],
+            hoverinfo="text",
+            showlegend=False,
+            cliponaxis=False,
+        )
+    )
+    # An axis of no values, on which the marks stand at the foot of both charts.
+    figure.update_layout(yaxis3={"overlaying": "y2", "range": (0, 1), "visible": False})
+    middle, day, name = marks[-1]
+    short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
+    late = middle > first + (last - first) / 2
+    figure.add_annotation(
+        x=middle,
+        yref="paper",
+        y=0.5,
+        xanchor="right" if late else "left",
+        xshift=-4 if late else 4,
+        yshift=-3,
+        text=f"{formats.day(day)}: {html.escape(short)}",
+        showarrow=False,
+        font=small(colours["off"]),
+    )
