@@ -11,6 +11,7 @@ from pages.parts import (
     frame,
     metric_head,
     metric_rows,
+    moves_with,
     pickers,
     weeks_and_months,
     why_it_changed,
@@ -47,6 +48,7 @@ shown = pickers.tabs(
         "over-time": f"{grain.capitalize()} by {grain}",
         "breakdown": "Why did it change",
         "weeks-and-months": "Weeks and months",
+        "moves-with": "Moves with",
         "definition": "Definition",
         "rows": "Rows",
     },
@@ -66,6 +68,9 @@ if shown["breakdown"].open:
 if shown["weeks-and-months"].open:
     with shown["weeks-and-months"]:
         weeks_and_months.show(edition, metric, frame.now())
+if shown["moves-with"].open:
+    with shown["moves-with"]:
+        moves_with.show(edition, course)
 if shown["definition"].open:
     with shown["definition"]:
         left, right = st.columns(2, gap="medium")

@@ -1,0 +1,56 @@
+"""The part of a metric's page that tells which other metrics it moves with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kpi.editions import Edition, latest
+from pages.parts import frame
+from tests.pages.app import open_app, sheets
+from tests.pages.company import NOON
+from tests.pages.pairs import pairs
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs(folder)
+    return folder
+
+
+@pytest.fixture
+def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
+    monkeypatch.setenv("KPI_HOME", str(built))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+    return latest(built)
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_moves_with_lists_the_other_metrics_of_the_outcome_the_clearest_first(
+    edition: Edition,
+) -> None:
+    html = sheets(open_app("metric", m="incidents", tab="moves-with"))["moves_with"]
+
+    rows = [words(row) for row in re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", html)]
+    assert rows[0].startswith("Contacts Business higher in the same week, 0.")
+    assert len(rows) == 3
+    assert any("too little data" in row for row in rows)
+    assert any("no clear association" in row for row in rows)
+
+
+def test_a_name_in_moves_with_opens_both_together(edition: Edition) -> None:
+    html = sheets(open_app("metric", m="contacts", tab="moves-with", period="month"))["moves_with"]
+
+    assert 'href="together?m=incidents&amp;with=contacts&amp;period=month"' in html
+
+
+def test_quarters_are_told_by_month(edition: Edition) -> None:
+    html = sheets(open_app("metric", m="contacts", tab="moves-with", period="quarter"))
+
+    assert "by month" in words(html["moves_with"])
