@@ -187,12 +187,14 @@ def _part_table(
     formats = edition.vocabulary.formats
     lines = "".join(_part_line(formats, metric, name, word, cost) for word, cost in each)
     return (
+        f'<div class="box" tabindex="0" role="region" aria-label="By {label.lower()}">'
         f'<table class="hit"><caption class="label">By {label.lower()}: the first '
         f"{formats.several(first, each[0][1].step)}, with intervals widened for "
         f"{formats.count(len(each))} at once"
         f'</caption><thead><tr><th scope="col">{label}</th><th scope="col" class="right">'
         f'Difference</th><th scope="col" class="right">{relation_words.how_sure(formats)}</th>'
-        f'<th scope="col" class="right">Events</th></tr></thead><tbody>{lines}</tbody></table>'
+        '<th scope="col" class="right">Events</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
     )
 
 

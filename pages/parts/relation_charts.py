@@ -53,34 +53,31 @@ def strength_by_lag(
         if chosen:
             figure.add_trace(_whiskers(formats, found, chosen, symbol, colour, size))
     if clear is not None:
-        right = clear.periods <= found.lags[len(found.lags) // 2].periods
+        place = found.lags.index(clear) / max(len(found.lags) - 1, 1)
         figure.add_annotation(
             x=clear.periods,
-            y=clear.strength,
-            xanchor="left" if right else "right",
-            xshift=10 if right else -10,
+            # Above its own whisker no other one is in the way.
+            y=clear.high,
+            yanchor="bottom",
+            xanchor="left" if place < 0.3 else "right" if place > 0.7 else "center",
             text=f"<b>{relation_words.strength(formats, clear.strength)}</b> "
             + relation_words.when(formats, clear.periods, found.grain),
             showarrow=False,
             font=small(colours["accent"]),
         )
-    both = found.lags[0].periods < 0
-    later = metrics[found.second if found.lags[-1].periods > 0 else found.first]
-    words = "earlier ← 0 → later" if both else "later"
+    first, last = found.lags[0].periods, found.lags[-1].periods
+    both = first < 0 < last
+    later = html.escape(_cut(metrics[found.second if last > 0 else found.first].label))
     figure.update_xaxes(
         **across(
             colours,
-            range=(found.lags[0].periods - 0.6, found.lags[-1].periods + 0.6),
+            range=(first - 0.6, last + 0.6),
             tickvals=[lag.periods for lag in found.lags],
             ticktext=[
-                formats.count(
-                    lag.periods if both and found.lags[-1].periods > 0 else abs(lag.periods)
-                )
-                for lag in found.lags
+                formats.count(lag.periods if both else abs(lag.periods)) for lag in found.lags
             ],
             title={
-                "text": f"{found.grain}s by which {html.escape(_cut(later.label))} is "
-                + ("later" if not both or found.lags[-1].periods <= 0 else words),
+                "text": f"earlier ← {later} → later" if both else f"{later}, {found.grain}s later",
                 "font": small(colours["muted"]),
                 "standoff": 6,
             },
@@ -94,11 +91,11 @@ def strength_by_lag(
 def _span(found: Association) -> tuple[float, float]:
     low = min(0.0, *(lag.low for lag in found.lags))
     high = max(0.0, *(lag.high for lag in found.lags))
-    return max(low - 0.08, -1.02), min(high + 0.08, 1.02)
+    return max(low - 0.08, -1.02), high + 0.22
 
 
 def _cut(label: str) -> str:
-    return label if len(label) <= 30 else label[:29] + "…"
+    return label if len(label) <= 26 else label[:25] + "…"
 
 
 def _whiskers(
@@ -195,7 +192,7 @@ def around_events(
     )
     figure.update_yaxes(**upwards(colours, nticks=5))
     for x, text, colour in (
-        (at[0] - 0.4, "before: the control", colours["muted"]),
+        (at[0] - 0.4, "control", colours["muted"]),
         (-0.4, f"first {formats.count(cost.around.first)} {letter}", colours["off"]),
     ):
         figure.add_annotation(

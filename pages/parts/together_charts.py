@@ -17,7 +17,7 @@ from pages.parts import style
 from pages.parts.chart_layout import config, lay_out, over_days, see_through, small, upwards
 from pages.parts.over_time import Moment, OverTime, named, summary
 
-_HEIGHT = 400
+_HEIGHT = 430
 _NAME = 34  # letters of an event's name beside its shading
 
 
@@ -47,7 +47,7 @@ def two_courses(
     one: OverTime, other: OverTime, shaded: Sequence[Event], colours: Mapping[str, str]
 ) -> go.Figure:
     """Two charts that share their time axis, each with a value axis of its own."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.13)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.2)
     lay_out(figure, colours, _HEIGHT, {"l": 52, "r": 12, "t": 24, "b": 34})
     # What is shaded lies below both charts: neither may hide it.
     figure.update_layout(plot_bgcolor=see_through(colours["background"], 0))
@@ -178,11 +178,13 @@ def _events(
     late = middle > first + (last - first) / 2
     figure.add_annotation(
         x=middle,
-        yref="paper",
-        y=0.5,
+        yref="y domain",
+        y=0,
+        # Between the two charts it hides no point of either.
+        yanchor="top",
         xanchor="right" if late else "left",
-        xshift=-4 if late else 4,
-        yshift=-3,
+        xshift=-5 if late else 5,
+        yshift=-4,
         text=f"{formats.day(day)}: {html.escape(short)}",
         showarrow=False,
         font=small(colours["off"]),
