@@ -52,6 +52,20 @@ def marks(edition: Readable, metric: Metric, start: dt.date, end: dt.date) -> Ma
     return Marks(tuple(sorted(longest, key=lambda mark: str(mark.begin))), total - len(longest))
 
 
+def marked(
+    edition: Readable, start: dt.date, end: dt.date
+) -> tuple[tuple[Mark, ...], tuple[str, ...]]:
+    """All marks that began within these days, in order of time, and the tables they are from."""
+    found: list[Mark] = []
+    names = []
+    for table in edition.vocabulary.tables.values():
+        if table.marks is not None and _has_its_columns(edition, table, table.marks):
+            of_table, _ = _read(edition, table, table.marks, (), start, end, most=None)
+            found += of_table
+            names += [table.name] if of_table else []
+    return tuple(sorted(found, key=lambda mark: str(mark.begin))), tuple(names)
+
+
 def bearing(vocabulary: Vocabulary, metric: Metric, table: Table) -> tuple[str, ...] | None:
     """Which rows of a marked table bear on a metric, as conditions; None where none do.
 
@@ -99,6 +113,8 @@ def _read(
     wheres: tuple[str, ...],
     start: dt.date,
     end: dt.date,
+    *,
+    most: int | None = MOST,
 ) -> tuple[list[Mark], int]:
     begin, until, name = (
         f"{ROW}.{quoted(column)}" for column in (marked.start, marked.end, marked.name)
@@ -108,7 +124,7 @@ def _read(
     parameters: dict[str, Any] = {
         "low": start if dated else midnight(start),
         "high": end if dated else midnight(end),
-        "most": MOST,
+        "most": most,
     }
     conditions = [f"{begin} >= $low", f"{begin} < $high", *wheres]
     if marked.condition is not None:

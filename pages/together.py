@@ -30,14 +30,14 @@ frame.about(edition, about_pair(edition, one, other))
 
 first, second = in_order(one, other)
 courses = [over_time(edition, metric, grain, frame.now()) for metric in (one, other)]
-shaded, what = shading.worst(edition)
+shaded, what = shading.marked(edition, courses)
 left, right = st.columns(WIDTHS, gap="medium")
 with left:
     frame.sheet("axis", shading.heading(courses, what))
     if any(moment.complete for course in courses for moment in course.moments):
         together_charts.draw_two(*courses, shaded, what)
         chart_picture.offer("chart_two", together_charts.file_name(*courses))
-        frame.sheet("shaded", shading.listed(edition, courses, shaded, what))
+        frame.sheet("shaded", shading.listed(edition, shaded, what))
 with right:
     frame.sheet("relation_heading", '<h2 class="section">Do they move together?</h2>')
     reverse = False

@@ -167,13 +167,17 @@ def _happened(calendar: Calendar, grain: str, found: Marks) -> tuple[Happened, .
     """The marks by the period in which they began, numbered in order of time."""
     by_period: dict[Period, list[Mark]] = {}
     for mark in found.shown:
-        begin = mark.begin
-        day = calendar.local_day(begin) if isinstance(begin, dt.datetime) else begin
-        by_period.setdefault(period_of(calendar, grain, day), []).append(mark)
+        by_period.setdefault(period_of(calendar, grain, began(calendar, mark)), []).append(mark)
     return tuple(
         Happened(number, period, tuple(of))
         for number, (period, of) in enumerate(sorted(by_period.items()), 1)
     )
+
+
+def began(calendar: Calendar, mark: Mark) -> dt.date:
+    """The local day on which something that is marked began."""
+    begin = mark.begin
+    return calendar.local_day(begin) if isinstance(begin, dt.datetime) else begin
 
 
 def lasted(mark: Mark) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from kpi import event_study, moving_together
+from kpi import annotations, event_study, moving_together
+from kpi.annotations import Mark
 from kpi.association import Association
 from kpi.editions import Edition
 from kpi.event_study import Cost
-from kpi.events import Event, events, instants
+from kpi.events import instants
 from kpi.hourly import Hourly, hourly
 from kpi.vocabulary import Metric, Outcome
 
@@ -37,9 +38,11 @@ def of_outcome(edition: Edition, outcome: Outcome, grain: str) -> tuple[Associat
     return _of_outcome(_version(edition), outcome.name, grain, edition)
 
 
-def happened(edition: Edition, table: str, where: Chosen) -> tuple[Event, ...]:
-    """The events of a table that are chosen."""
-    return _happened(_version(edition), table, where, edition)
+def marked(
+    edition: Edition, start: dt.date, end: dt.date
+) -> tuple[tuple[Mark, ...], tuple[str, ...]]:
+    """All that is marked within these days, and the tables it is from."""
+    return _marked(_version(edition), start, end, edition)
 
 
 def cost(edition: Edition, metric: Metric, table: str, where: Chosen, compared: int = 1) -> Cost:
@@ -79,8 +82,10 @@ def _of_outcome(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _happened(version: Version, table: str, where: Chosen, _edition: Edition) -> tuple[Event, ...]:
-    return events(_edition, table, dict(where))
+def _marked(
+    version: Version, start: dt.date, end: dt.date, _edition: Edition
+) -> tuple[tuple[Mark, ...], tuple[str, ...]]:
+    return annotations.marked(_edition, start, end)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -88,8 +93,7 @@ def _cost(
     version: Version, name: str, table: str, where: Chosen, compared: int, _edition: Edition
 ) -> Cost:
     of = hours(_edition, _edition.vocabulary.metrics[name], table)
-    chosen = instants(happened(_edition, table, where))
-    return event_study.cost(of, chosen, compared=compared)
+    return event_study.cost(of, instants(_edition, table, dict(where)), compared=compared)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

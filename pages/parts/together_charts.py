@@ -10,18 +10,18 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from kpi.events import Event
+from kpi.annotations import Mark
 from kpi.formats import Formats
-from kpi.periods import DAY, Period
+from kpi.periods import DAY, Calendar, Period
 from pages.parts import style
 from pages.parts.chart_layout import config, lay_out, over_days, see_through, small, upwards
-from pages.parts.over_time import Moment, OverTime, named, summary
+from pages.parts.over_time import Moment, OverTime, began, named, summary
 
 _HEIGHT = 430
-_NAME = 34  # letters of an event's name beside its shading
+_NAME = 34  # letters of the name beside a shading
 
 
-def draw_two(one: OverTime, other: OverTime, shaded: Sequence[Event], what: str) -> None:
+def draw_two(one: OverTime, other: OverTime, shaded: Sequence[Mark], what: str) -> None:
     """Both metrics on the page."""
     formats = one.formats
     said = f"{summary(one)} {summary(other)}"
@@ -44,7 +44,7 @@ def file_name(one: OverTime, other: OverTime) -> str:
 
 
 def two_courses(
-    one: OverTime, other: OverTime, shaded: Sequence[Event], colours: Mapping[str, str]
+    one: OverTime, other: OverTime, shaded: Sequence[Mark], colours: Mapping[str, str]
 ) -> go.Figure:
     """Two charts that share their time axis, each with a value axis of its own."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.2)
@@ -56,7 +56,7 @@ def two_courses(
     reach = _reach(one, other)
     figure.update_xaxes(**over_days(colours, one.formats, one.grain, range=reach))
     figure.update_yaxes(**upwards(colours, nticks=5))
-    _events(figure, one.formats, shaded, reach, colours)
+    _marks(figure, one.formats, shaded, reach, colours)
     return figure
 
 
@@ -124,23 +124,21 @@ def _reach(one: OverTime, other: OverTime) -> tuple[dt.datetime, dt.datetime]:
     return dt.datetime.combine(first, dt.time()), dt.datetime.combine(last, dt.time())
 
 
-def _events(
+def _marks(
     figure: go.Figure,
     formats: Formats,
-    shaded: Sequence[Event],
+    shaded: Sequence[Mark],
     reach: tuple[dt.datetime, dt.datetime],
     colours: Mapping[str, str],
 ) -> None:
-    """A shading through both charts for each event, a mark that names it, the last in words."""
+    """A shading through both charts for each, a mark that names it, the last one in words."""
     calendar, (first, last) = formats.calendar, reach
     # An hour among years would not be seen.
     least = (last - first) / 220
     marks = []
-    for event in shaded:
-        at = calendar.local_time(event.at)
-        ends = calendar.local_time(event.ends) if event.ends else at
-        if not (first <= at < last):
-            continue
+    for mark in shaded:
+        at = _clock(calendar, mark.begin)
+        ends = _clock(calendar, mark.end) if mark.end else at
         until = min(max(ends, at + least), last)
         figure.add_shape(
             type="rect",
@@ -153,7 +151,7 @@ def _events(
             line_width=0,
             fillcolor=see_through(colours["off"], style.incident_opacity(colours)),
         )
-        marks.append((at + (until - at) / 2, at.date(), event.name))
+        marks.append((at + (until - at) / 2, began(calendar, mark), mark.name))
     if not marks:
         return
     figure.add_trace(
@@ -189,3 +187,10 @@ def _events(
         showarrow=False,
         font=small(colours["off"]),
     )
+
+
+def _clock(calendar: Calendar, at: dt.datetime | dt.date) -> dt.datetime:
+    """What clocks here showed then; a day begins at its first hour."""
+    if isinstance(at, dt.datetime):
+        return calendar.local_time(at)
+    return dt.datetime.combine(at, dt.time())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kpi.annotations import MOST, marks
+from kpi.annotations import MOST, marked, marks
 from kpi.fitting import against_facts
 from kpi.vocabulary_file import load_vocabulary
 from kpi.yaml_text import Refused
@@ -157,3 +157,23 @@ def test_a_condition_that_is_not_understood_is_refused_in_its_place() -> None:
 
     (problem,) = refused.value.problems
     assert "incomplete" in problem.what
+
+
+def test_all_that_is_marked_is_found_whatever_it_bears_on_in_order_of_time() -> None:
+    days = [f"2026-03-{day:02} 10:00" for day in range(20, 9, -1)]
+    memory = edition(
+        *(incident(day, opened=day) for day in days),
+        incident("Slow", severity="sev2"),
+        incident("Later", opened="2026-04-01 00:00"),
+    )
+
+    found, tables = marked(memory, FIRST, LAST)
+
+    assert [mark.name for mark in found] == sorted(days)
+    assert len(days) > MOST
+    assert tables == ("incidents",)
+    assert marked(memory, LAST, dt.date(2026, 5, 1))[0][0].name == "Later"
+
+
+def test_without_any_mark_no_table_is_named() -> None:
+    assert marked(edition(incident(severity="sev2")), FIRST, LAST) == ((), ())

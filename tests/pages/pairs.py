@@ -22,7 +22,11 @@ dimensions:
   severity: {{label: Severity, definition: How bad it is.}}
   service: {{label: Service, definition: What is down.}}
 tables:
-  incidents: {{row: one incident, time: opened_at, by: [service, severity]}}
+  incidents:
+    row: one incident
+    time: opened_at
+    by: [service, severity]
+    marks: {{from: opened_at, to: resolved_at, name: title, where: "severity = 'sev1'"}}
   orders: {{row: one order, time: ordered_at, by: []}}
   contacts: {{row: one contact, time: at, by: []}}
   visits: {{row: one day, time: day, by: []}}

@@ -151,13 +151,14 @@ def test_two_charts_share_their_time_and_have_a_value_axis_each(edition: Edition
     assert "overlaying" not in chart["layout"]["yaxis2"]
 
 
-def test_the_worst_incidents_are_shaded_and_listed(edition: Edition) -> None:
+def test_what_the_vocabulary_marks_is_shaded_and_listed(edition: Edition) -> None:
     app = open_app("together")
 
     shapes = figures(app)["two"]["layout"]["shapes"]
     listed = sheets(app)["shaded"]
-    assert "shaded: sev1 incidents" in words(sheets(app)["axis"])
-    assert f"The {len(shapes)} shaded incidents" in words(listed)
+    assert "shaded: marked incidents" in words(sheets(app)["axis"])
+    assert f"Marked incidents: {len(shapes)}" in words(listed)
+    assert f"Shaded: {len(shapes)} marked incidents." in app.get("plotly_chart")[0].proto.alt
 
 
 def test_neither_chart_hides_the_shading_that_lies_below_both(edition: Edition) -> None:
@@ -182,7 +183,7 @@ def test_each_chart_is_told_to_those_who_do_not_see_it(edition: Edition) -> None
     told = [chart.proto.alt for chart in open_app("together").get("plotly_chart")]
 
     assert len(told) == 3
-    assert all(len(text) > 40 and "<" not in text for text in told)
+    assert all(len(text) > 40 and "<b>" not in text for text in told)
 
 
 # --- what did it cost ----------------------------------------------------------------------------

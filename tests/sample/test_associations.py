@@ -10,7 +10,7 @@ import pytest
 from kpi.association import Association
 from kpi.editions import Edition, open_edition
 from kpi.event_study import Cost, cost
-from kpi.events import events, instants
+from kpi.events import instants
 from kpi.hourly import hourly
 from kpi.moving_together import compared, in_order, of_outcome
 from kpi.refresh import refresh
@@ -99,7 +99,7 @@ def test_among_all_pairs_at_all_only_planted_ones_are_clear(edition: Edition, gr
 
 def around(edition: Edition, metric: str, **where: tuple[str, ...]) -> Cost:
     hours = hourly(edition, edition.vocabulary.metrics[metric], beside=("incidents",))
-    return cost(hours, instants(events(edition, "incidents", where)))
+    return cost(hours, instants(edition, "incidents", where))
 
 
 @pytest.mark.parametrize("metric", ["orders_placed", "revenue"])
