@@ -31,8 +31,16 @@ def _plain(value: Any, zone: ZoneInfo) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=dt.UTC).astimezone(zone).isoformat()
+        return _clock(value, zone)
     text = str(value)
     if isinstance(value, str) and text.startswith(_FORMULA):
         return "'" + text
     return text
+
+
+def _clock(instant: dt.datetime, zone: ZoneInfo) -> str:
+    utc = instant.replace(tzinfo=dt.UTC)
+    try:
+        return utc.astimezone(zone).isoformat()
+    except OverflowError:  # the first or last moment of all, as some systems write "never"
+        return utc.isoformat()

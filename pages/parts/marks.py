@@ -6,19 +6,10 @@ from kpi import formats as written
 from kpi.editions import Freshness
 from kpi.formats import NOTHING, Formats
 from kpi.judge import Status, Verdict
-from kpi.restated import Restated
+from kpi.row_words import STATUS, late_words, restated_words, short_signal, signal_words
 from kpi.scorecard import Row
-from kpi.vocabulary import Metric
 from pages.parts.frame import escaped
 
-WORDS = {
-    Status.ON_TARGET: "On target",
-    Status.NEAR: "Near",
-    Status.OFF_TARGET: "Off target",
-    Status.NO_TARGET: "No target",
-    Status.NO_DATA: "No data",
-    Status.TOO_FEW: "Too few",
-}
 # The class of style.py that colours a status; what is on target stays quiet.
 CLASSES = {
     Status.ON_TARGET: "on",
@@ -48,7 +39,7 @@ def status_mark(status: Status) -> str:
 
 def status_word(status: Status) -> str:
     """The word of a status, coloured where it is an exception."""
-    return f'<span class="word {CLASSES[status]}">{WORDS[status]}</span>'
+    return f'<span class="word {CLASSES[status]}">{STATUS[status]}</span>'
 
 
 def row_status(row: Row, formats: Formats) -> str:
@@ -67,16 +58,6 @@ def late(freshness: Freshness) -> str:
     # A source that fails is an exception even while its last numbers are young.
     colour = "off" if freshness.word == "failing" else "near"
     return f'<span class="with word {colour} nowrap">{_drawn(_CLOCK, colour)}{words}</span>'
-
-
-def late_words(freshness: Freshness) -> str:
-    """'4 d late', 'failing, 4 d old'; empty where nothing is late."""
-    age = written.age(freshness.age) if freshness.age is not None else ""
-    if freshness.word == "late":
-        return f"{age} late"
-    if freshness.word == "failing":
-        return f"failing, {age} old" if age else "failing"
-    return ""
 
 
 def clock() -> str:
@@ -129,47 +110,15 @@ def signal(row: Row) -> str:
     )
 
 
-def signal_words(row: Row) -> str:
-    """'Worse: above its range', 'Routine', 'Not judged', or why there is no number."""
-    if row.signal is not None:
-        return f"{row.signal.verdict.value.capitalize()}: {row.signal.words(row.period.grain)}"
-    if row.value is None:
-        if row.only_by is not None:
-            return f"Has numbers only by {row.only_by}"
-        if row.freshness is None:
-            return "No source fills it yet"
-        if row.freshness.word == "no rows yet":
-            return "No rows yet"
-        if row.days is None:
-            return "Unknown for this period"
-        return "Unknown so far" if row.days else "No whole day told of yet"
-    if row.days is not None:
-        return "Not judged yet"
-    return "Routine" if row.judged.limits else "Not judged"
-
-
-def short_signal(row: Row) -> str:
-    """What the signal is; for how long it has lasted is for the metric's own page."""
-    return row.signal.words(row.period.grain).partition(",")[0] if row.signal else ""
-
-
 def restated(row: Row, formats: Formats) -> str:
     """A small r where the row's number was another one in an earlier edition; empty elsewhere."""
     if row.restated is None:
         return ""
-    said = escaped(_restated_words(row.metric, row.restated, formats))
+    said = escaped(restated_words(row.metric, row.restated, formats))
     return (
         f'<i class="restated" title="{said}"><span aria-hidden="true">r</span>'
         f'<span class="sr">restated: {said}</span></i>'
     )
-
-
-def _restated_words(metric: Metric, what: Restated, formats: Formats) -> str:
-    """'8.0 → 9.0, 10 Mar 2026 (edition 2): the data changed'."""
-    day = formats.day(formats.calendar.local_day(what.at))
-    old, new = formats.value(metric, what.old), formats.value(metric, what.new)
-    when = f"{day} (edition {what.edition})"
-    return f"{old} → {new}, {when}: the {what.cause} changed"
 
 
 def dot() -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kpi.editions import Edition, freshness
 from kpi.formats import NOTHING, Formats, age
 from kpi.judge import ENOUGH, Status, Verdict
+from kpi.row_words import signal_words
 from kpi.scorecard import last_period, sources_of
 from kpi.vocabulary import Metric
 from pages.parts import marks
@@ -89,7 +90,7 @@ def _number(edition: Edition, course: OverTime) -> _Cell:
     shown = course.shown
     if shown is None or row.value is None:
         asked = named(formats, last_period(edition, course.grain))
-        return _Cell(escaped(asked), NOTHING, escaped(marks.signal_words(row)))
+        return _Cell(escaped(asked), NOTHING, escaped(signal_words(row)))
     said = [*filter(None, (_change(course), _year_before(course))), f"n {formats.count(row.n)}"]
     asked_period = last_period(edition, course.grain)
     if row.period != asked_period:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kpi.formats import Formats
 from kpi.periods import Period
+from kpi.row_words import before_head, period_head
 from kpi.scorecard import Band, Row, Scorecard
 from pages.parts import marks, rows
 from pages.parts.sparkline import sparkline
@@ -20,9 +21,9 @@ def one_list(card: Scorecard, formats: Formats, keep: rows.Keep) -> str:
         ("", "Metric"),
         ("", "Side"),
         ("", "Owners: business · IT"),
-        ("right", rows.period_head(card, formats)),
+        ("right", period_head(card, formats)),
         ("right", "Target"),
-        ("right", rows.before_head(card, formats)),
+        ("right", before_head(card, formats)),
         ("", rows.past_head(card)),
         ("", "Signal"),
         ("right", "Freshness"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from kpi.formats import Formats
 from kpi.judge import Status
 from kpi.periods import Period, step
+from kpi.row_words import before_head, other_days, period_before
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
 from kpi.vocabulary import Outcome
 from pages.parts import marks
@@ -39,16 +40,6 @@ def shown_periods(card: Scorecard, formats: Formats) -> tuple[Period, ...]:
 def past_head(card: Scorecard) -> str:
     """'26 weeks'."""
     return f"{SHOWN[card.grain]} {card.grain}s"
-
-
-def before_head(card: Scorecard, formats: Formats) -> str:
-    """'vs week 46'; of a period that is not over not all of the one before is meant."""
-    return "vs same days" if card.incomplete else f"vs {_before(card.period, formats)}"
-
-
-def period_head(card: Scorecard, formats: Formats) -> str:
-    """'Week 47', 'Week 48 so far'."""
-    return formats.period(card.period) + (" so far" if card.incomplete else "")
 
 
 def outcome_head(band: Band) -> str:
@@ -93,12 +84,9 @@ def number(row: Row, formats: Formats) -> str:
 
 def earlier(row: Row, card_period: Period, formats: Formats) -> str:
     """Which period a number belongs to, or how much of it, where that is not the scorecard's."""
-    if row.days:
-        return f'<span class="earlier muted nowrap">{_part(row)}</span> '
-    if row.period == card_period or row.value is None:
-        return ""
-    words = formats.period(row.period).replace("Week", "week")
-    return f'<span class="earlier near nowrap">{words}</span> '
+    words = other_days(row, card_period, formats)
+    colour = "muted" if row.days else "near"
+    return f'<span class="earlier {colour} nowrap">{words}</span> ' if words else ""
 
 
 def gap(outcome: Outcome, side: str) -> str:
@@ -108,20 +96,8 @@ def gap(outcome: Outcome, side: str) -> str:
     return f'<p class="gap muted">No {word} metric yet · {attempt}</p>'
 
 
-def _before(period: Period, formats: Formats) -> str:
-    before = step(formats.calendar, period, -1)
-    # A column is narrow, and which year the month before belongs to is plain.
-    words = formats.month(before.start) if period.grain == "month" else formats.period(before)
-    return words.replace("Week", "week")
-
-
-def _part(row: Row) -> str:
-    """'5 of 7 days'."""
-    return f"{row.days} of {row.period.days} days"
-
-
 def _against(row: Row, formats: Formats) -> str:
-    before = _before(row.period, formats)
+    before = period_before(row.period, formats)
     if row.days is None:
         return f"against {before}"
     many = formats.several(row.days, "day") if row.days > 1 else "day"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kpi.formats import Formats
 from kpi.judge import Limits
 from kpi.periods import Period
+from kpi.row_words import signal_words
 from kpi.scorecard import Row
-from pages.parts import marks
 from pages.parts.frame import escaped
 
 # The drawing's own units; it is stretched to its cell, and strokes are not.
@@ -92,7 +92,7 @@ def sentence(row: Row, known: Sequence[tuple[int, float, object]], formats: Form
     if row.target is not None and row.days is None:
         at = "at least" if metric.good == "up" else "at most"
         said += f"; target {at} {formats.target_value(metric, row.target)}"
-    return f"{said}; {marks.signal_words(row)}"
+    return f"{said}; {signal_words(row)}"
 
 
 def _ranges(

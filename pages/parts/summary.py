@@ -5,10 +5,10 @@ from __future__ import annotations
 from kpi.formats import Formats
 from kpi.judge import ENOUGH, Status, Verdict
 from kpi.periods import Period
+from kpi.row_words import period_head, short_signal
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
-from pages.parts.rows import period_head
 
 _OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
 
@@ -121,7 +121,7 @@ def _question(row: Row, formats: Formats) -> str:
         # Off target with a signal needs no word for which way that is.
         plain = row.status is Status.OFF_TARGET and row.signal.verdict is Verdict.WORSE
         verdict = "" if plain else f"{row.signal.verdict.value}: "
-        said += f", {verdict}{marks.short_signal(row)}"
+        said += f", {verdict}{short_signal(row)}"
     name = link("metric", escaped(metric.label), classes="name", m=metric.name)
     words = f'<span class="cut">{name} <span class="muted">{said}</span></span>'
     return marks.status_mark(row.status) + words

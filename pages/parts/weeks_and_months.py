@@ -15,6 +15,7 @@ from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Status, Verdict, change, status
 from kpi.periods import DAY, Period, step
 from kpi.questions import Question, QuestionRefused
+from kpi.row_words import STATUS
 from kpi.scorecard import last_period
 from kpi.vocabulary import Metric
 from pages.parts import chart_picture, frame, marks, weeks_and_months_chart
@@ -239,7 +240,7 @@ def _target(formats: Formats, metric: Metric) -> Callable[[Column], str]:
 def _status(column: Column) -> str:
     if column.status is None:
         return ""
-    word = marks.WORDS[column.status]
+    word = STATUS[column.status]
     mark = marks.status_mark(column.status)
     return f'<span title="{word}">{mark}<span class="sr">{word}</span></span>'
 

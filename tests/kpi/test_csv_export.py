@@ -47,6 +47,17 @@ def test_times_have_their_offset_so_that_the_hour_that_comes_twice_is_told_apart
     assert rows == [["2026-10-25T02:30:00+02:00"], ["2026-10-25T02:30:00+01:00"]]
 
 
+def test_a_moment_that_means_never_is_written_in_utc() -> None:
+    never = [(dt.datetime.max,), (dt.datetime.min,)]
+
+    assert read(csv_text(["at"], never, Calendar("Asia/Tokyo")))[1] == [
+        "9999-12-31T23:59:59.999999+00:00"
+    ]
+    assert read(csv_text(["at"], never, Calendar("America/New_York")))[2] == [
+        "0001-01-01T00:00:00+00:00"
+    ]
+
+
 def test_days_know_no_zone() -> None:
     assert read(csv_text(["day"], [(dt.date(2026, 1, 1),)], BERLIN))[1] == ["2026-01-01"]
 
