@@ -3,7 +3,7 @@
 import streamlit as st
 
 from kpi.scorecard import last_period, period_at
-from pages.parts import frame, other_periods, summary
+from pages.parts import export_menu, exports, frame, other_periods, summary
 from pages.parts.kept import kept_scorecard, kept_scorecard_so_far
 from pages.parts.one_list import one_list
 from pages.parts.rows import side_by_side
@@ -26,14 +26,15 @@ with frame.head("Scorecard"):
     )
     view = frame.choice("view", "View", {"sides": "Side by side", "list": "One list"})
     show = frame.choice("show", "Filter", {"all": "All", "attention": "Needs attention"})
+    grain, _, begun = asked.partition("-")
+    last = last_period(edition, grain)
+    if begun:
+        card = kept_scorecard_so_far(edition, grain)
+    else:
+        named = st.query_params.get(other_periods.NAME, "")
+        card = kept_scorecard(edition, grain, period_at(edition, grain, named))
+    export_menu.draw(edition, exports.of_scorecard(edition, card, show))
 
-grain, _, begun = asked.partition("-")
-last = last_period(edition, grain)
-if begun:
-    card = kept_scorecard_so_far(edition, grain)
-else:
-    named = st.query_params.get(other_periods.NAME, "")
-    card = kept_scorecard(edition, grain, period_at(edition, grain, named))
 kept = [row for row in card.rows if show == "all" or row.needs_attention]
 if kept:
     draw = side_by_side if view == "sides" else one_list

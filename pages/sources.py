@@ -1,9 +1,8 @@
 """The sources: how fresh each is, what it brought, what it could not bring, and what to do."""
 
-from kpi.editions import freshness
 from kpi.rejected import drifts, rejections
-from pages.parts import frame, rejected_rows
-from pages.parts.source_list import by_need, counted, source_list
+from pages.parts import export_menu, exports, frame, rejected_rows
+from pages.parts.source_list import by_need, counted, source_list, wanting
 
 edition = frame.edition()
 now = frame.now()
@@ -11,13 +10,10 @@ formats = edition.vocabulary.formats
 
 with frame.head("Sources"):
     show = frame.choice("show", "Filter", {"all": "All", "attention": "Needs attention"})
+    export_menu.draw(edition, exports.of_sources(edition, now, show))
 
 reports = by_need(edition.reports, now)
-shown = [
-    r
-    for r in reports
-    if show == "all" or freshness(r, now).word in ("failing", "late") or r.rejected_7d
-]
+shown = reports if show == "all" else wanting(reports, now)
 frame.about(edition, counted(formats, reports, now, sum(r.rejected_7d for r in reports)))
 if not reports:
     frame.state(

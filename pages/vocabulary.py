@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts import frame, pickers, try_entry
+from pages.parts import export_menu, exports, frame, pickers, try_entry
 from pages.parts.changes import changes_list
 from pages.parts.glossary import glossary
 from pages.parts.search import Search
@@ -16,6 +16,8 @@ with frame.head("Vocabulary"):
     sides = {"all": "All", "it": "IT", "business": "Business", "joint": "Joint"}
     # A change may concern both sides, and what they share.
     side = frame.choice("side", "Side", sides) if show == "now" else "all"
+    offer = exports.of_vocabulary(edition, side) if show == "now" else exports.of_changes(edition)
+    export_menu.draw(edition, offer)
 helpers = sum(metric.internal for metric in vocabulary.metrics.values())
 shown = len(vocabulary.metrics) - helpers
 counts = (

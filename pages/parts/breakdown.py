@@ -11,14 +11,16 @@ import streamlit as st
 
 from kpi.answers import Cell, ask
 from kpi.editions import Edition
+from kpi.export import Export, export
 from kpi.expression import FactValue
 from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Verdict, change
 from kpi.periods import Period, step
 from kpi.questions import Question
 from kpi.vocabulary import Metric
-from pages.parts import frame, marks
+from pages.parts import export_menu, frame, marks
 from pages.parts.addresses import key_id, key_label
+from pages.parts.export_menu import Offer
 from pages.parts.frame import escaped, link
 from pages.parts.over_time import Moment, OverTime, in_sentence, named
 
@@ -40,6 +42,46 @@ def show(edition: Edition, course: OverTime, dimension: str, moment: Moment) -> 
     """The members of a dimension beside each other in one period."""
     parts = parts_of(edition, course.row.metric, dimension, moment.period)
     frame.sheet("parts", table(edition, course, dimension, moment, parts))
+    if parts:
+        counted = course.formats.several(len(parts), "part")
+        export_menu.below(
+            edition, offer(edition, course.row.metric, dimension, moment, parts), counted
+        )
+
+
+def offer(
+    edition: Edition, metric: Metric, dimension: str, moment: Moment, parts: Sequence[Part]
+) -> Offer:
+    """All parts, also those that the table does not show."""
+    period, address = moment.period, export_menu.address()
+
+    def make() -> Export:
+        columns = (
+            "metric", "grain", "period", dimension, "value", "unit", "n", "complete",
+            "before", "change", "verdict",
+        )  # fmt: skip
+        rows = [_exported(metric, moment, part) for part in parts]
+        title = f"{metric.label} by {edition.vocabulary.dimensions[dimension].label.lower()}"
+        shown = named(edition.vocabulary.formats, period)
+        return export(edition, title, columns, rows, shown=shown, address=address)
+
+    return Offer(f"{metric.name}-{period.grain}-{period.start}-by-{dimension}", make)
+
+
+def _exported(metric: Metric, moment: Moment, part: Part) -> tuple[Any, ...]:
+    return (
+        metric.name,
+        moment.period.grain,
+        moment.period.start,
+        part.key,
+        part.value,
+        metric.unit,
+        part.n,
+        moment.complete,
+        part.before,
+        part.change.amount if part.change else None,
+        part.change.verdict.value if part.change else None,
+    )
 
 
 def parts_of(edition: Edition, metric: Metric, dimension: str, period: Period) -> tuple[Part, ...]:

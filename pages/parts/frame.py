@@ -67,6 +67,7 @@ export default function ({ data, parentElement }) {
     if (held) sheet.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus();
   }
   sheet.onclick = (event) => {
+    if (event.target.closest("[data-print]")) return void window.print();
     const link = event.target.closest("a[data-page]");
     // With a modifier key the browser opens the address itself, in a new tab or window.
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
 
 from kpi.answers import ask
-from kpi.csv_export import csv_text
 from kpi.editions import Edition
+from kpi.export import Export, export
 from kpi.questions import QuestionRefused
 from kpi.rows import (
     LARGEST_DOWNLOAD,
@@ -23,9 +22,10 @@ from kpi.rows import (
     rows_behind,
 )
 from kpi.vocabulary import Metric
-from pages.parts import frame, row_table
+from pages.parts import export_menu, frame, row_table
 from pages.parts.addresses import key_id, key_name
-from pages.parts.over_time import Moment, OverTime
+from pages.parts.export_menu import Offer
+from pages.parts.over_time import Moment, OverTime, named
 from pages.parts.pickers import asked_page, pick, turn_pages
 from pages.parts.which_period import which_period
 
@@ -102,34 +102,34 @@ def _rows(edition: Edition, metric: Metric, question: RowsQuestion, filters: str
         head_line = row_table.heading(edition, metric, question, found.total, value, filters)
         frame.sheet("row_count", head_line)
         turn_pages(_PAGE, page, pages)
-        _download(edition, metric, question, found.total)
+        _download(edition, metric, question, found.total, filters)
     frame.sheet("rows", row_table.table(edition, metric, found))
 
 
-def _download(edition: Edition, metric: Metric, question: RowsQuestion, total: int) -> None:
+def _download(
+    edition: Edition, metric: Metric, question: RowsQuestion, total: int, filters: str
+) -> None:
     formats = edition.vocabulary.formats
     too_many = total > LARGEST_DOWNLOAD
-    st.download_button(
-        f"Download {formats.several(total, 'row')}, CSV",
-        data=_csv(edition, question),
-        file_name=f"{metric.name}-{question.period.grain}-{question.period.start}.csv",
-        mime="text/csv",
-        on_click="ignore",
+    period, address = question.period, export_menu.address()
+
+    def make() -> Export:
+        found = all_rows(edition, question)
+        columns = [column.name for column in found.columns]
+        shown = ", ".join(filter(None, (named(formats, period), filters, question.part)))
+        title = f"Rows behind {metric.label}"
+        return export(edition, title, columns, found.rows, shown=shown, address=address)
+
+    export_menu.downloads(
+        edition,
+        Offer(f"{metric.name}-{period.grain}-{period.start}", make),
+        label=f"Download {formats.several(total, 'row')}, ",
         disabled=too_many or not total,
         help=f"More than {formats.count(LARGEST_DOWNLOAD)} rows: "
         "choose a shorter period or a filter."
         if too_many
         else None,
     )
-
-
-def _csv(edition: Edition, question: RowsQuestion) -> Callable[[], str]:
-    def text() -> str:
-        found = all_rows(edition, question)
-        names = [column.name for column in found.columns]
-        return csv_text(names, found.rows, edition.vocabulary.calendar)
-
-    return text
 
 
 def _refused(refused: QuestionRefused) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from kpi.csv_export import csv_text
 from kpi.editions import Edition
+from kpi.export import Export, export
 from kpi.formats import Formats
 from kpi.rejected import Drift, RejectedRow, Rejection
-from pages.parts import frame
+from pages.parts import export_menu, frame
+from pages.parts.export_menu import Offer
 from pages.parts.frame import escaped
 from pages.parts.spans import moment
 
@@ -22,7 +23,6 @@ _COLUMNS = ("file", "line", "table", "reason", "row")
 def show_rejections(edition: Edition, found: Sequence[Rejection], now: dt.datetime) -> None:
     """A table for every source that had rows rejected, each with its download."""
     formats = edition.vocabulary.formats
-    calendar = formats.calendar
     if not found:
         frame.sheet(
             "rejected",
@@ -34,16 +34,20 @@ def show_rejections(edition: Edition, found: Sequence[Rejection], now: dt.dateti
             horizontal=True, vertical_alignment="bottom", key=f"rejected_{rejection.source}"
         ):
             frame.sheet(f"rejected_head_{rejection.source}", _head(rejection, formats, now))
-            rows = [(r.origin, r.line, r.into, r.reason, r.text) for r in rejection.rows]
-            st.download_button(
-                f"Download {formats.several(len(rows), 'row')}, CSV",
-                csv_text(_COLUMNS, rows, calendar),
-                file_name=f"rejected-{rejection.source}-{calendar.local_day(rejection.at)}.csv",
-                mime="text/csv",
-                key=f"download_rejected_{rejection.source}",
-                on_click="ignore",
-            )
+            kept = formats.several(len(rejection.rows), "row")
+            export_menu.downloads(edition, _offer(edition, rejection), label=f"Download {kept}, ")
         frame.sheet(f"rejected_{rejection.source}", _table(formats, rejection))
+
+
+def _offer(edition: Edition, rejection: Rejection) -> Offer:
+    title, address = f"Rejected rows of {rejection.source}", export_menu.address()
+
+    def make() -> Export:
+        rows = [(r.origin, r.line, r.into, r.reason, r.text) for r in rejection.rows]
+        return export(edition, title, _COLUMNS, rows, address=address)
+
+    day = edition.vocabulary.calendar.local_day(rejection.at)
+    return Offer(f"rejected-{rejection.source}-{day}", make)
 
 
 def drift_list(found: Sequence[Drift], formats: Formats, now: dt.datetime) -> str:

@@ -35,6 +35,12 @@ def by_need(reports: Sequence[SourceReport], now: dt.datetime) -> tuple[SourceRe
     return tuple(sorted(reports, key=need))
 
 
+def wanting(reports: Sequence[SourceReport], now: dt.datetime) -> tuple[SourceReport, ...]:
+    """Those that somebody should look at: failing, late, or with rejected rows."""
+    words = ("failing", "late")
+    return tuple(r for r in reports if freshness(r, now).word in words or r.rejected_7d)
+
+
 def counted(
     formats: Formats, reports: Sequence[SourceReport], now: dt.datetime, rejected: int
 ) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from kpi.answers import ask
 from kpi.comparisons import Comparison, so_far, year_before
 from kpi.editions import Edition
+from kpi.export import Export, export
 from kpi.formats import NOTHING, Formats, decimals
 from kpi.judge import Change, Status, Verdict, change, status
 from kpi.periods import DAY, Period, step
@@ -18,7 +20,8 @@ from kpi.questions import Question, QuestionRefused
 from kpi.row_words import STATUS
 from kpi.scorecard import last_period
 from kpi.vocabulary import Metric
-from pages.parts import chart_picture, frame, marks, weeks_and_months_chart
+from pages.parts import chart_picture, export_menu, frame, marks, weeks_and_months_chart
+from pages.parts.export_menu import Offer
 from pages.parts.frame import escaped
 from pages.parts.over_time import Break, Moment, OverTime, in_sentence, over_time
 
@@ -68,6 +71,8 @@ def show(edition: Edition, metric: Metric, now: dt.datetime) -> None:
     periods = [column.moment.period for column in found.columns]
     first, last = min(p.start for p in periods), max(p.end for p in periods) - DAY
     chart_picture.offer("six_twelve", f"{metric.name}_weeks_and_months_{first}_{last}")
+    counted = found.formats.several(len(found.columns), "period")
+    export_menu.below(edition, offer(edition, found), counted)
     frame.sheet("to_date", _to_date(found))
 
 
@@ -109,6 +114,40 @@ def _weeks_and_months(
         one_scale,
         courses.get("week"),
         tuple(to_date),
+    )
+
+
+def offer(edition: Edition, found: WeeksAndMonths) -> Offer:
+    """The table below the chart, a row for each of its columns."""
+    metric, address = found.metric, export_menu.address()
+
+    def make() -> Export:
+        columns = (
+            "metric", "grain", "period", "value", "unit", "n", "complete", "year_before", "change",
+            "verdict", "target", "status",
+        )  # fmt: skip
+        rows = [_exported(metric, column) for column in found.columns]
+        title = f"{metric.label}, weeks and months with the year before"
+        return export(edition, title, columns, rows, address=address)
+
+    return Offer(f"{metric.name}-weeks-and-months", make)
+
+
+def _exported(metric: Metric, column: Column) -> tuple[Any, ...]:
+    moment, moved = column.moment, column.change
+    return (
+        metric.name,
+        moment.period.grain,
+        moment.period.start,
+        moment.value,
+        metric.unit,
+        moment.n,
+        moment.complete,
+        column.before,
+        moved.amount if moved else None,
+        moved.verdict.value if moved else None,
+        moment.target,
+        column.status.value if column.status else None,
     )
 
 

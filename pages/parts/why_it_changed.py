@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -13,13 +14,15 @@ from kpi.comparisons import Pair, alike, year_before
 from kpi.contributions import Contribution, concentration, rounded
 from kpi.editions import Edition
 from kpi.explanation import Explained, explain
+from kpi.export import Export, export
 from kpi.formats import Formats, decimals
 from kpi.periods import Period, step
 from kpi.questions import QuestionRefused
 from kpi.summands import NoParts
 from kpi.vocabulary import Metric
-from pages.parts import breakdown, frame
+from pages.parts import breakdown, export_menu, frame
 from pages.parts.addresses import key_label, key_name
+from pages.parts.export_menu import Offer
 from pages.parts.frame import escaped
 from pages.parts.over_time import Moment, OverTime, in_sentence
 from pages.parts.which_period import which_period
@@ -76,6 +79,10 @@ def show(edition: Edition, course: OverTime) -> None:
             ask = frame.choice if len(words) > 1 else frame.chosen_of
             dimension = ask("by", "Dimension", words, first)
         frame.sheet("why", _why(edition, course, dimension, moment, against, found))
+        if not isinstance(found, str):
+            taken = offer(edition, course, _by(dimension, found), moment, against)
+            counted = course.formats.several(len(_by(dimension, found).parts), "contribution")
+            export_menu.below(edition, taken, counted)
         breakdown.show(edition, course, dimension, moment)
     except QuestionRefused as refused:
         frame.sheet("parts", f'<p class="note near" role="status">{escaped(str(refused))}</p>')
@@ -134,12 +141,62 @@ def _why(
             f'<p class="lead"><b class="strong">Cannot be split into parts:</b> {escaped(found)}. '
             f'<span class="muted">{compared}</span></p>'
         )
-    (one,) = (each for each in found if each.dimension == dimension)
+    one = _by(dimension, found)
     lines = shown(metric, one)
     return (
         f'<p class="why-said"><b>{escaped(sentence(course.formats, metric, one, lines))}</b></p>'
         f'<p class="muted small">{compared} · {_how_much_each_says(edition, found)}</p>'
         f"{_table(edition, course, one, lines)}"
+    )
+
+
+def _by(dimension: str, found: Sequence[Explained]) -> Explained:
+    (one,) = (each for each in found if each.dimension == dimension)
+    return one
+
+
+def offer(
+    edition: Edition, course: OverTime, one: Explained, moment: Moment, against: Period
+) -> Offer:
+    """What every member added to the change, also those that the table shows together."""
+    metric, address = course.row.metric, export_menu.address()
+    compared = _compared(edition, course, moment, against)
+
+    def make() -> Export:
+        columns = (
+            "metric", "grain", "period", "against", one.dimension, "before", "after",
+            "share_before", "share_after", "mix", "rate", "contribution", "unit", "complete",
+            "days",
+        )  # fmt: skip
+        pair = alike(edition, metric, moment.period, against)
+        days = pair.days if pair else None
+        rows = [_exported(metric, moment, against, days, part) for part in one.parts]
+        title = f"Why {metric.label} changed"
+        return export(edition, title, columns, rows, shown=compared, address=address)
+
+    start, before = moment.period.start, against.start
+    return Offer(f"{metric.name}-{start}-against-{before}-by-{one.dimension}", make)
+
+
+def _exported(
+    metric: Metric, moment: Moment, against: Period, days: int | None, part: Contribution
+) -> tuple[Any, ...]:
+    return (
+        metric.name,
+        moment.period.grain,
+        moment.period.start,
+        against.start,
+        part.key,
+        part.before,
+        part.after,
+        part.share_before,
+        part.share_after,
+        part.mix,
+        part.rate,
+        part.amount,
+        metric.unit,
+        moment.complete,
+        days,
     )
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kpi.csv_export import csv_text
+from kpi.editions import latest
+from kpi.scorecard import scorecard
+from kpi.scorecard_export import scorecard_export
 from tests.pages.app import open_app, sheets
 from tests.pages.company import NOON, VOCABULARY, fill
 from tests.pages.test_scorecard import words
@@ -98,7 +102,20 @@ def test_a_download_of_rows_is_the_same_in_every_locale(published: Path) -> None
     files = []
     for locale in ("en-150", "de-DE"):
         in_locale(published, locale)
-        (button,) = open_app("metric", m="bills", tab="rows").get("download_button")
-        files.append((button.proto.label, button.proto.url.rpartition(".")[2]))
+        buttons = open_app("metric", m="bills", tab="rows").get("download_button")
+        files.append([(each.proto.label, each.proto.url.rpartition(".")[2]) for each in buttons])
 
     assert files[0] == files[1]
+    assert any(label.startswith("Download") for label, _ in files[0])
+
+
+def test_a_table_that_is_taken_away_is_the_same_in_every_locale(published: Path) -> None:
+    texts = []
+    for locale in ("en-150", "de-DE"):
+        in_locale(published, locale)
+        edition = latest(published)
+        made = scorecard_export(edition, scorecard(edition, now=NOON), lambda row: True)
+        rows = [row[:-1] for row in made.rows]  # without the number of the edition
+        texts.append(csv_text(made.columns[:-1], rows, edition.vocabulary.calendar))
+
+    assert texts[0] == texts[1]

@@ -198,8 +198,7 @@ def test_rejected_rows_are_shown_as_they_came(company: Home) -> None:
     assert "forms.csv" in table
     assert "score" in table
     assert "nine &lt;img" in table
-    (button,) = app.get("download_button")
-    assert button.proto.label == "Download 1 row, CSV"
+    assert "Download 1 row, CSV" in [b.proto.label for b in app.get("download_button")]
 
 
 def test_a_delivery_in_another_shape_is_told(company: Home) -> None:
