@@ -237,6 +237,43 @@ def query(
         _say(remark)
 
 
+@app.command("scorecard")
+def scorecard_file(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Where to: its ending says what, .pdf .xlsx .csv.")],
+    grain: Annotated[str, typer.Option(help="day, week, month, quarter, or year.")] = "week",
+) -> None:
+    """Writes the scorecard of the current edition into a file, to be sent."""
+    from kpi.clock import utc_now
+    from kpi.csv_export import csv_text
+    from kpi.excel_export import excel_bytes
+    from kpi.periods import GRAINS
+    from kpi.scorecard import scorecard
+    from kpi.scorecard_export import scorecard_export
+    from kpi.scorecard_pdf import scorecard_pdf
+
+    if grain not in GRAINS or out.suffix not in (".pdf", ".xlsx", ".csv"):
+        _say(f"A grain is one of {', '.join(GRAINS)}; a file ends with .pdf, .xlsx or .csv.")
+        raise typer.Exit(WRONG)
+    edition = _latest(context.obj)
+    card = scorecard(edition, grain, now=utc_now())
+    vocabulary = edition.vocabulary
+    if out.suffix == ".pdf":
+        written = scorecard_pdf(edition, card, lambda row: True)
+    else:
+        made = scorecard_export(edition, card, lambda row: True)
+        if out.suffix == ".xlsx":
+            written = excel_bytes(made, vocabulary.formats)
+        else:
+            written = csv_text(made.columns, made.rows, vocabulary.calendar).encode()
+    try:
+        out.write_bytes(written)
+    except OSError as error:
+        _say(f"{out} cannot be written: {error.strerror}.")
+        raise typer.Exit(FAILED) from None
+    _say(f"The scorecard of edition {edition.number} is in {out}.")
+
+
 @app.command()
 def metrics(
     context: typer.Context,

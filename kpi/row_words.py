@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kpi.formats import Formats, age
-from kpi.judge import Status
+from kpi.judge import Status, Verdict
 from kpi.periods import Period, step
 from kpi.reports import Freshness
 from kpi.restated import Restated
@@ -23,6 +23,13 @@ STATUS = {
 def period_head(card: Scorecard, formats: Formats) -> str:
     """'Week 47', 'Week 48 so far'."""
     return formats.period(card.period) + (" so far" if card.incomplete else "")
+
+
+def not_the_last(card: Scorecard, last: Period) -> str:
+    """'incomplete', 'an earlier week': what to know of a card that is not of the last period."""
+    if card.period == last:
+        return ""
+    return "incomplete" if card.incomplete else f"an earlier {card.grain}"
 
 
 def before_head(card: Scorecard, formats: Formats) -> str:
@@ -79,6 +86,20 @@ def signal_words(row: Row) -> str:
 def short_signal(row: Row) -> str:
     """What the signal is; for how long it has lasted is for the metric's own page."""
     return row.signal.words(row.period.grain).partition(",")[0] if row.signal else ""
+
+
+def question_words(row: Row, formats: Formats) -> str:
+    """The numbers that make a row worth a question: '9 against 3, above its range'."""
+    metric = row.metric
+    said = formats.with_unit(metric, row.value)
+    if row.target is not None and row.status is not Status.ON_TARGET:
+        said += f" against {formats.target_value(metric, row.target)}"
+    if row.signal is not None:
+        # Off target with a signal needs no word for which way that is.
+        plain = row.status is Status.OFF_TARGET and row.signal.verdict is Verdict.WORSE
+        verdict = "" if plain else f"{row.signal.verdict.value}: "
+        said += f", {verdict}{short_signal(row)}"
+    return said
 
 
 def restated_words(metric: Metric, what: Restated, formats: Formats) -> str:

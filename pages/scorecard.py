@@ -33,7 +33,8 @@ with frame.head("Scorecard"):
     else:
         named = st.query_params.get(other_periods.NAME, "")
         card = kept_scorecard(edition, grain, period_at(edition, grain, named))
-    export_menu.draw(edition, exports.of_scorecard(edition, card, show))
+    taken = exports.of_scorecard(edition, card, show)
+    export_menu.draw(edition, taken, exports.pdf_of_scorecard(edition, card, show))
 
 kept = [row for row in card.rows if show == "all" or row.needs_attention]
 if kept:

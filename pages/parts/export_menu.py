@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
@@ -68,9 +68,9 @@ def below(edition: Edition, offer: Offer, counted: str) -> None:
 
 def address() -> str:
     """Where this page stands, with all that was chosen on it."""
+    here = urlsplit(st.context.url or "")
     chosen = urlencode(st.query_params.to_dict())
-    here = (st.context.url or "").partition("?")[0]
-    return f"{here}?{chosen}" if here and chosen else here
+    return urlunsplit((here.scheme, here.netloc, here.path or "/", chosen, ""))
 
 
 def _download(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from kpi.editions import Edition, SourceReport, freshness
 from kpi.export import Export, export
 from kpi.scorecard import Row, Scorecard, last_period
 from kpi.scorecard_export import scorecard_export
+from kpi.scorecard_pdf import scorecard_pdf
 from kpi.vocabulary import Metric
 from pages.parts import export_menu
 from pages.parts.export_menu import Offer
@@ -32,6 +34,16 @@ def of_scorecard(edition: Edition, card: Scorecard, show: str) -> Offer:
         return scorecard_export(edition, card, keep, shown=shown, address=address)
 
     return Offer(_name(edition, card), make)
+
+
+def pdf_of_scorecard(edition: Edition, card: Scorecard, show: str) -> Callable[[], bytes]:
+    """A scorecard under its filter, on paper."""
+
+    def make() -> bytes:
+        keep, shown = (_needs_attention, _ATTENTION) if show == "attention" else (_any, "")
+        return scorecard_pdf(edition, card, keep, shown=shown)
+
+    return make
 
 
 def of_metric(edition: Edition, metric: Metric, grain: str, now: dt.datetime) -> Offer:

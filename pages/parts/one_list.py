@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kpi.formats import Formats
+from kpi.past import shown_periods
 from kpi.periods import Period
 from kpi.row_words import before_head, period_head
 from kpi.scorecard import Band, Row, Scorecard
@@ -14,7 +15,7 @@ from pages.parts.sparkline import sparkline
 
 def one_list(card: Scorecard, formats: Formats, keep: rows.Keep) -> str:
     """All metrics in a table; rows that `keep` refuses are left out."""
-    periods = rows.shown_periods(card, formats)
+    periods = shown_periods(card, formats.calendar)
     bodies = "".join(_body(band, periods, formats, keep) for band in card.bands)
     heads = (
         ("", "Status"),

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from kpi.formats import Formats
 from kpi.judge import Status
-from kpi.periods import Period, step
+from kpi.past import shown_periods
+from kpi.periods import Period
 from kpi.row_words import before_head, other_days, period_before
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
 from kpi.vocabulary import Outcome
@@ -25,16 +26,9 @@ Keep = Callable[[Row], bool]
 
 def side_by_side(card: Scorecard, formats: Formats, keep: Keep) -> str:
     """All bands; rows that `keep` refuses are left out, and bands that have none left."""
-    periods = shown_periods(card, formats)
+    periods = shown_periods(card, formats.calendar)
     bands = "".join(_band(band, periods, formats, keep) for band in card.bands)
     return f'<div class="bands">{_heads(card, formats)}{bands}</div>'
-
-
-def shown_periods(card: Scorecard, formats: Formats) -> tuple[Period, ...]:
-    """The periods that a row's past shows, up to and with the last that is over."""
-    back, last = SHOWN[card.grain], -1 if card.incomplete else 0
-    first = last + 1 - back
-    return tuple(step(formats.calendar, card.period, count) for count in range(first, last + 1))
 
 
 def past_head(card: Scorecard) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpi.formats import Formats
-from kpi.judge import Limits
+from kpi.past import past
 from kpi.periods import Period
 from kpi.row_words import signal_words
 from kpi.scorecard import Row
@@ -33,27 +33,16 @@ class _Scale:
 
 def sparkline(row: Row, periods: Sequence[Period], formats: Formats) -> str:
     """A row over these periods, the oldest first; a period without a number is a gap."""
-    places = {period: slot for slot, period in enumerate(periods)}
-    known = [
-        (places[point.period], point.value, point.signal)
-        for point in row.points
-        if point.period in places and point.value is not None
-    ]
-    if not known:
+    drawn = past(row, periods, formats.calendar)
+    if drawn is None:
         return (
             '<svg class="spark" role="img" aria-label="No numbers yet" viewBox="0 0 176 24" '
             'preserveAspectRatio="none"><path class="nothing" d="M3 12H173"/></svg>'
         )
-    # Nothing is drawn before the first number: a range or a target there would judge nothing.
-    first = known[0][0]
-    targets = [(slot, goal) for slot, goal in _targets(row, periods, formats) if slot >= first]
-    ranges = _ranges(row, places, first)
-    reach = [value for _, value, _ in known] + [value for _, value in targets]
-    for _, _, limits in ranges:
-        reach += [limits.lower, limits.upper]
-    scale = _Scale(min(reach), max(reach), len(periods))
+    known, targets = drawn.known, drawn.targets
+    scale = _Scale(drawn.low, drawn.high, drawn.slots)
     parts = []
-    for start, end, limits in ranges:
+    for start, end, limits in drawn.ranges:
         top, bottom = scale.y(limits.upper), scale.y(limits.lower)
         left = scale.x(start) - _EDGE
         right = _WIDTH if end is None else scale.x(end) - _EDGE
@@ -93,34 +82,6 @@ def sentence(row: Row, known: Sequence[tuple[int, float, object]], formats: Form
         at = "at least" if metric.good == "up" else "at most"
         said += f"; target {at} {formats.target_value(metric, row.target)}"
     return f"{said}; {signal_words(row)}"
-
-
-def _ranges(
-    row: Row, places: Mapping[Period, int], first: int
-) -> list[tuple[int, int | None, Limits]]:
-    """From which slot to before which one a routine range holds; the last one has no end.
-
-    Where periods share rows the range is that of other values than the drawn ones.
-    """
-    if row.own:
-        return []
-    found = []
-    stretches = row.judged.stretches
-    starts = [places.get(row.points[s.start].period, first) for s in stretches]
-    for index, stretch in enumerate(stretches):
-        end = starts[index + 1] if index + 1 < len(stretches) else None
-        start = max(starts[index], first)
-        if stretch.limits is not None and (end is None or end > start):
-            found.append((start, end, stretch.limits))
-    return found
-
-
-def _targets(row: Row, periods: Sequence[Period], formats: Formats) -> list[tuple[int, float]]:
-    targets = row.metric.target
-    if targets is None:
-        return []
-    found = ((slot, targets.value(formats.calendar, period)) for slot, period in enumerate(periods))
-    return [(slot, value) for slot, value in found if value is not None]
 
 
 def _line(points: Sequence[tuple[int, float]], scale: _Scale) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kpi.formats import Formats
-from kpi.judge import ENOUGH, Status, Verdict
+from kpi.judge import ENOUGH, Status
 from kpi.periods import Period
-from kpi.row_words import period_head, short_signal
+from kpi.row_words import not_the_last, period_head, question_words
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
@@ -106,22 +106,13 @@ def _when(card: Scorecard, formats: Formats, last: Period) -> str:
     words = period_head(card, formats)
     if card.grain != "month":
         words = f"{words}, {formats.days(card.period)}"
-    if card.period == last:
-        return words
-    other = "incomplete" if card.incomplete else f"an earlier {card.grain}"
-    return f'{words} · <span class="word near">{other}</span>'
+    other = not_the_last(card, last)
+    return f'{words} · <span class="word near">{other}</span>' if other else words
 
 
 def _question(row: Row, formats: Formats) -> str:
     metric = row.metric
-    said = escaped(formats.with_unit(metric, row.value))
-    if row.target is not None and row.status is not Status.ON_TARGET:
-        said += f" against {formats.target_value(metric, row.target)}"
-    if row.signal is not None:
-        # Off target with a signal needs no word for which way that is.
-        plain = row.status is Status.OFF_TARGET and row.signal.verdict is Verdict.WORSE
-        verdict = "" if plain else f"{row.signal.verdict.value}: "
-        said += f", {verdict}{short_signal(row)}"
+    said = escaped(question_words(row, formats))
     name = link("metric", escaped(metric.label), classes="name", m=metric.name)
     words = f'<span class="cut">{name} <span class="muted">{said}</span></span>'
     return marks.status_mark(row.status) + words

@@ -270,7 +270,9 @@ def test_everything_wrong_with_a_question_is_told_at_once(home: Path) -> None:
     assert len(result.stderr.splitlines()) == 3
 
 
-@pytest.mark.parametrize("words", [["query", "answers"], ["sources"]])
+@pytest.mark.parametrize(
+    "words", [["query", "answers"], ["sources"], ["scorecard", "--out", "a.pdf"]]
+)
 def test_without_an_edition_the_exit_code_is_1_and_the_way_is_told(
     fresh: Path, words: list[str]
 ) -> None:
@@ -463,3 +465,36 @@ def test_a_python_without_the_packages_says_which_one_has_them(home: Path) -> No
     assert plain.returncode == 1
     assert "Use .venv/bin/python -m kpi" in plain.stderr
     assert "Traceback" not in plain.stderr
+
+
+# --- scorecard ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"), [("pdf", b"%PDF"), ("xlsx", b"PK"), ("csv", b"outc")]
+)
+def test_the_scorecard_is_written_as_the_file_is_called(
+    home: Path, tmp_path: Path, ending: str, begins: bytes
+) -> None:
+    file = tmp_path / f"scorecard.{ending}"
+
+    result = kpi(home, "scorecard", "--out", str(file), "--grain", "month")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert file.read_bytes().startswith(begins)
+    assert str(file) in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--out", "a.docx"], ["--out", "a.pdf", "--grain", "total"]])
+def test_a_file_or_a_grain_that_is_not_there_is_wrong_use(home: Path, words: list[str]) -> None:
+    result = kpi(home, "scorecard", *words)
+
+    assert result.exit_code == 2
+    assert ".pdf, .xlsx or .csv" in result.stderr
+
+
+def test_a_scorecard_that_cannot_be_written_is_told(home: Path, tmp_path: Path) -> None:
+    result = kpi(home, "scorecard", "--out", str(tmp_path / "none" / "a.csv"))
+
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from kpi.csv_export import csv_text
 from kpi.editions import latest
 from kpi.scorecard import scorecard
 from kpi.scorecard_export import scorecard_export
+from kpi.scorecard_pdf import scorecard_pdf
 from tests.pages.app import open_app, sheets
 from tests.pages.company import NOON, VOCABULARY, fill
 from tests.pages.test_scorecard import words
@@ -119,3 +122,16 @@ def test_a_table_that_is_taken_away_is_the_same_in_every_locale(published: Path)
         texts.append(csv_text(made.columns[:-1], rows, edition.vocabulary.calendar))
 
     assert texts[0] == texts[1]
+
+
+def test_the_pdf_of_the_scorecard_is_written_in_the_locale(published: Path) -> None:
+    in_locale(published, "de-DE")
+    edition = latest(published)
+
+    written = scorecard_pdf(edition, scorecard(edition, now=NOON), lambda row: True)
+
+    (page,) = pypdf.PdfReader(io.BytesIO(written)).pages
+    text = page.extract_text()
+    assert "Week 10, 2.–8. März 2026" in text
+    assert "Di., 10. März 2026, 13:00 Europe/Berlin" in text
+    assert "≥ 99,90" in text

@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from kpi import paper
 from pages.parts import style
 from tests.pages.app import ROOT
 
@@ -67,3 +68,7 @@ def test_fonts_come_from_the_dashboard_itself() -> None:
     for face in config["theme"]["fontFaces"]:
         assert face["url"].startswith("app/static/")
         assert (ROOT / face["url"].removeprefix("app/")).is_file()
+
+
+def test_paper_has_the_light_colours() -> None:
+    assert paper.COLOURS.items() <= dict(style.COLOURS["light"]).items()
