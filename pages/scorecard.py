@@ -45,5 +45,5 @@ else:
     rows = summary.nothing_to_show(card, everything)
 
 others = other_periods.around(card, formats, last, view)
-frame.about(edition, f"{summary.counted(card, formats, last)} · {others}")
+frame.about(edition, summary.counted(card, formats, last) + frame.beside(others))
 frame.sheet("scorecard", summary.questions(card, formats) + rows + summary.legend(card))

@@ -26,9 +26,9 @@ counts = (
     formats.several(len(vocabulary.dimensions), "dimension"),
     formats.several(len(vocabulary.tables), "fact table"),
     formats.several(helpers, "helper"),
-    try_entry.opener("Try an entry"),
 )
-frame.about(edition, " · ".join(counts))
+opener = try_entry.opener("Try an entry")
+frame.about(edition, " · ".join(counts) + frame.beside(opener))
 
 place = st.container()
 if try_entry.asked():

@@ -20,6 +20,7 @@ _LOOKS = """
 }
 .save button:hover { text-decoration: underline; text-underline-offset: 3px; }
 .save button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+@media print { .save { display: none; } }
 """
 # Plotly knows how to save what it has drawn; its own button for that is there, but not shown.
 _SAVE = """

@@ -58,6 +58,13 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _logger = logging.getLogger(__name__)
 
 _FOLLOW = """
+// A chart is as wide as its window was. On paper it is scaled to fit, where else it would be cut.
+const charts = () => document.querySelectorAll(".js-plotly-plot .main-svg");
+window.addEventListener("beforeprint", () => charts().forEach((svg) =>
+  svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`)));
+window.addEventListener("afterprint", () => charts().forEach((svg) =>
+  svg.removeAttribute("viewBox")));
+
 export default function ({ data, parentElement }) {
   const sheet = parentElement.querySelector(".sheet");
   if (sheet.shown !== data.html) {
@@ -88,7 +95,8 @@ def run(page: Any) -> None:
         page_icon=str(ROOT / "static" / "icon.svg"),
         layout="wide",
     )
-    st.html(f"<style>{style.around()}</style>")
+    dark = style.around_dark() if st.context.theme.type == "dark" else ""
+    st.html(f"<style>{style.around()}{dark}</style>")
     try:
         page.run()
     except DatabaseError:
@@ -233,12 +241,12 @@ def about(edition: Edition, counted: str) -> None:
     place = calendar.timezone.rpartition("/")[2].replace("_", " ")
     tag = '<span class="tag">Sample data</span>' if edition.sample else ""
     at = edition.vocabulary.formats.moment(edition.published_at)
-    when = f"{at} {escaped(place)}"
+    which = f"Edition {edition.number} · {at} {place}"
+    st.html(f"<style>{style.foot(which)}</style>")
     sheet(
         "about",
         f'<div class="about"><p>{counted}</p>'
-        f'<p class="edition nowrap">{tag}Edition {edition.number} · {when}</p></div>'
-        + _refused(edition),
+        f'<p class="edition nowrap">{tag}{escaped(which)}</p></div>' + _refused(edition),
     )
 
 
@@ -279,6 +287,11 @@ def here(content: str, *, classes: str = "", **changed: str | None) -> str:
     kept = {name: value for name, value in asked.items() if value is not None}
     address = html.escape(f"?{urlencode(kept)}")
     return f'<a data-page class="{classes}" href="{address}">{content}</a>'
+
+
+def beside(content: str) -> str:
+    """A control that stands behind other words of a line; on paper there is none."""
+    return f'<span class="on-screen"> · {content}</span>'
 
 
 def escaped(value: object, longest: int = LONGEST) -> str:

@@ -12,7 +12,7 @@ from kpi.row_words import before_head, other_days, period_before
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
 from kpi.vocabulary import Outcome
 from pages.parts import marks
-from pages.parts.frame import escaped, link
+from pages.parts.frame import beside, escaped, link
 from pages.parts.sparkline import sparkline
 
 SIDES = {"joint": "Joint", "it": "IT", "business": "Business"}
@@ -87,7 +87,7 @@ def gap(outcome: Outcome, side: str) -> str:
     """An outcome without any metric on one side says so, and how that ends."""
     attempt = link("vocabulary", "Try an entry", **{"try": f"{outcome.name}.{side}"})
     word = "IT" if side == "it" else side
-    return f'<p class="gap muted">No {word} metric yet · {attempt}</p>'
+    return f'<p class="gap muted">No {word} metric yet{beside(attempt)}</p>'
 
 
 def _against(row: Row, formats: Formats) -> str:

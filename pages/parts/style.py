@@ -60,6 +60,9 @@ COLOURS: Mapping[Theme, Mapping[str, str]] = MappingProxyType(
         ),
     }
 )
+_PRINTED = {"bg": "#FFFFFF"} | {
+    name: code for name, code in COLOURS["light"].items() if name != "background"
+}
 INCIDENT_OPACITY: Mapping[Theme, float] = MappingProxyType({"light": 0.13, "dark": 0.18})
 
 
@@ -75,9 +78,30 @@ def incident_opacity(colours: Mapping[str, str]) -> float:
 
 def sheet() -> str:
     """The CSS of every sheet of HTML, inside its shadow root."""
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in SHEETS)
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in SHEETS) + _on_paper()
 
 
 def around() -> str:
     """The CSS of what stands around the sheets."""
     return (_HERE / "around.css").read_text(encoding="utf-8")
+
+
+def around_dark() -> str:
+    """What is to be said besides of a dark page: its charts are drawn light on dark."""
+    return "@media print { .stPlotlyChart { filter: invert(1) hue-rotate(180deg); } }"
+
+
+def foot(words: str) -> str:
+    """The CSS that writes these words, and the number of the page, under every printed page."""
+    quoted = "".join(c if c.isalnum() or c in " ,:·" else f"\\{ord(c):x} " for c in words)
+    look = f"font: 6.5pt Inter, sans-serif; color: {COLOURS['light']['muted']};"
+    return (
+        f'@page {{ @bottom-left {{ content: "{quoted}"; {look} }} '
+        f'@bottom-right {{ content: counter(page) " of " counter(pages); {look} }} }}'
+    )
+
+
+def _on_paper() -> str:
+    """The light colours for print, under the names that shared.css gives them."""
+    set_ = "".join(f"--{name.replace('_', '-')}: {code};" for name, code in _PRINTED.items())
+    return f"@media print {{ .sheet {{ {set_} }} }}\n"

@@ -11,7 +11,7 @@ from kpi.editions import Edition, SourceReport
 from kpi.formats import NOTHING, Formats
 from kpi.targets import Step
 from kpi.vocabulary import Metric, Outcome, Vocabulary
-from pages.parts.frame import escaped, here, link
+from pages.parts.frame import beside, escaped, here, link
 from pages.parts.rows import SIDES
 from pages.parts.search import Search
 from pages.parts.which_metric import nearest
@@ -110,7 +110,7 @@ def _band(listed: Listed, outcome: Outcome) -> str:
         return ""
     ordered = [m for side in SIDES for m in found if m.side == side]
     holes = "".join(
-        f'<p class="hole muted">No {word} metric yet · {_attempt(outcome, side)}</p>'
+        f'<p class="hole muted">No {word} metric yet{beside(_attempt(outcome, side))}</p>'
         for side, word in (("it", "IT"), ("business", "business"))
         if everything and not any(m.side == side for m in found)
     )

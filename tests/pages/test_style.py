@@ -72,3 +72,11 @@ def test_fonts_come_from_the_dashboard_itself() -> None:
 
 def test_paper_has_the_light_colours() -> None:
     assert paper.COLOURS.items() <= dict(style.COLOURS["light"]).items()
+
+
+def test_the_foot_of_a_printed_page_is_only_a_text() -> None:
+    foot = style.foot('Edition 1 · "} </style><script>')
+
+    assert foot.count('"') == 4
+    assert "<" not in foot
+    assert "Edition 1 · " in foot
