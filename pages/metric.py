@@ -39,7 +39,7 @@ with frame.head(metric.label):
     # Of a budget by month there are no weeks.
     known = {g: word for g, word in GRAINS.items() if can_be_asked(edition.vocabulary, metric, g)}
     grain = frame.choice("period", "Period", known or {"year": "Year"})
-    export_menu.draw(edition, exports.of_metric(edition, metric, grain, frame.now()))
+    export_menu.draw(edition, exports.of_metrics(edition, (metric,), grain, frame.now()))
 
 course = over_time(edition, metric, grain, frame.now())
 frame.about(edition, metric_head.meaning(edition, metric, frame.now()))

@@ -6,6 +6,8 @@ from kpi.moving_together import in_order
 from pages.parts import (
     chart_picture,
     cost_of_events,
+    export_menu,
+    exports,
     frame,
     relation_charts,
     relation_words,
@@ -26,6 +28,7 @@ usual = usual_pair(edition)
 with frame.head("Together"):
     one, other = pick_pair(edition, usual)
     grain = frame.choice("period", "Period", GRAINS)
+    export_menu.draw(edition, exports.of_metrics(edition, (one, other), grain, frame.now()))
 frame.about(edition, about_pair(edition, one, other))
 
 first, second = in_order(one, other)

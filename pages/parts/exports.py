@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -46,21 +46,21 @@ def pdf_of_scorecard(edition: Edition, card: Scorecard, show: str) -> Callable[[
     return make
 
 
-def of_metric(edition: Edition, metric: Metric, grain: str, now: dt.datetime) -> Offer:
-    """A metric's periods, as its chart and its table show them."""
+def of_metrics(edition: Edition, metrics: Sequence[Metric], grain: str, now: dt.datetime) -> Offer:
+    """The periods of a metric, or of several below each other, as charts and tables show them."""
     address = export_menu.address()
 
     def make() -> Export:
-        course = over_time(edition, metric, grain, now)
+        courses = [over_time(edition, metric, grain, now) for metric in metrics]
         columns = (
             "metric", "grain", "period", "value", "margin", "unit", "n", "complete",
             "target", "routine_lower", "routine_upper", "signal", "changed",
         )  # fmt: skip
-        rows = [_moment(course, moment) for moment in course.moments]
-        title = f"{metric.label} by {grain}"
+        rows = [_moment(course, moment) for course in courses for moment in course.moments]
+        title = f"{' and '.join(metric.label for metric in metrics)} by {grain}"
         return export(edition, title, columns, rows, address=address)
 
-    return Offer(f"{metric.name}-by-{grain}", make)
+    return Offer(f"{'-and-'.join(metric.name for metric in metrics)}-by-{grain}", make)
 
 
 def of_vocabulary(edition: Edition, side: str) -> Offer:

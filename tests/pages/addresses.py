@@ -22,6 +22,10 @@ ADDRESSES = {
     "definition": "/metric?m=it_cost_per_order&tab=definition",
     "rows": "/metric?m=uptime&tab=rows",
     "metric that is not there": "/metric?m=uptimes",
+    "moves with": "/metric?m=nps&tab=moves-with",
+    "together": "/together",
+    "together by month": "/together?m=change_failure_rate&with=revenue&period=month",
+    "together after deployments": "/together?events=deployments",
     "vocabulary": "/vocabulary",
     "vocabulary without a hit": "/vocabulary?q=uptimme",
     "vocabulary without a hit on this side": "/vocabulary?q=availability&side=business",
@@ -33,6 +37,6 @@ ADDRESSES = {
     "sources that need attention": "/sources?show=attention",
 }
 # The same pages as a metric of any name opens them.
-METRIC_TABS = ("over-time", "breakdown", "weeks-and-months", "definition", "rows")
+METRIC_TABS = ("over-time", "breakdown", "weeks-and-months", "moves-with", "definition", "rows")
 # Where a page must hold: as large as it is drawn for, between, and in a hand.
 SIZES = {"desktop": (1440, 900), "tablet": (834, 1112), "phone": (390, 844)}

@@ -56,7 +56,7 @@ def test_a_metric_has_a_row_for_every_period_of_its_chart(edition: Edition) -> N
     metric = edition.vocabulary.metrics["takings"]
     course = over_time(edition, metric, "week", NOON)
 
-    found = rows(exports.of_metric(edition, metric, "week", NOON))
+    found = rows(exports.of_metrics(edition, (metric,), "week", NOON))
 
     assert [(r["period"], r["value"], r["n"], r["complete"], r["target"]) for r in found] == [
         (m.period.start, m.value, m.n, m.complete, m.target) for m in course.moments
@@ -70,7 +70,7 @@ def test_a_metric_says_the_range_and_the_signal_of_each_period(edition: Edition)
     limits = over_time(edition, metric, "week", NOON).row.judged.limits
     assert limits is not None
 
-    last, open_one = rows(exports.of_metric(edition, metric, "week", NOON))[-2:]
+    last, open_one = rows(exports.of_metrics(edition, (metric,), "week", NOON))[-2:]
 
     assert (last["routine_lower"], last["routine_upper"]) == (limits.lower, limits.upper)
     assert last["signal"] == "worse: above its range"
@@ -208,7 +208,7 @@ def test_every_file_says_its_edition_zone_and_address(edition: Edition) -> None:
 
     for offer in (
         exports.of_scorecard(edition, scorecard(edition, now=NOON), "all"),
-        exports.of_metric(edition, metric, "week", NOON),
+        exports.of_metrics(edition, (metric,), "week", NOON),
         exports.of_vocabulary(edition, "all"),
         exports.of_changes(edition),
         exports.of_sources(edition, NOON, "all"),
@@ -239,5 +239,5 @@ def test_nothing_is_computed_until_it_is_asked_for(
     monkeypatch.setattr(exports, "by_need", fail)
 
     exports.of_scorecard(edition, card, "all")
-    exports.of_metric(edition, edition.vocabulary.metrics["takings"], "week", NOON)
+    exports.of_metrics(edition, (edition.vocabulary.metrics["takings"],), "week", NOON)
     exports.of_sources(edition, NOON, "all")
