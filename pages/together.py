@@ -42,7 +42,7 @@ with left:
         chart_picture.offer("chart_two", together_charts.file_name(*courses))
         frame.sheet("shaded", shading.listed(edition, shaded, what))
 with right:
-    frame.sheet("relation_heading", '<h2 class="section">Do they move together?</h2>')
+    frame.sheet("relation_heading", '<h2 class="section apart">Do they move together?</h2>')
     reverse = False
     if (first.side, second.side) == ("it", "business"):
         reverse = frame.choice("first", "Earlier side", EARLIER) == "business"

@@ -38,9 +38,10 @@ def show(edition: Edition, chosen: Metric) -> None:
     if not tables:
         frame.sheet(
             "cost",
-            '<h2 class="section">What did it cost?</h2><p class="muted finding">Neither incidents '
-            "nor deployments have rows with a time of day in this edition, so that there is "
-            f"nothing to look around: see {link('sources', 'what the sources have brought')}.</p>",
+            '<h2 class="section apart">What did it cost?</h2><p class="muted finding">Neither '
+            "incidents nor deployments have rows with a time of day in this edition, so that there "
+            "is nothing to look around: see "
+            f"{link('sources', 'what the sources have brought')}.</p>",
         )
         return
     heading = st.container()
@@ -134,7 +135,7 @@ def _heading(edition: Edition, metric: Metric) -> str:
     """What is held against what."""
     step = steps_of(edition, metric)
     return (
-        f'<h2 class="section">What did it cost? <span class="muted small">'
+        f'<h2 class="section apart">What did it cost? <span class="muted small">'
         f"{escaped(metric.label)}, {step}s from the start of an event on, against the same {step}s "
         "of the week in the weeks around</span></h2>"
     )

@@ -31,7 +31,7 @@ def heading(courses: Sequence[OverTime], what: str) -> str:
         said += f" · shaded: {escaped(what)}"
     if any(m.target is not None for course in courses for m in course.moments):
         said += " · dashed: target"
-    return f'<h2 class="section">One time axis <span class="muted small">{said}</span></h2>'
+    return f'<h2 class="section apart">One time axis <span class="muted small">{said}</span></h2>'
 
 
 def listed(edition: Edition, shaded: Sequence[Mark], what: str) -> str:
