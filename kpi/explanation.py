@@ -82,24 +82,38 @@ def explain(edition: Readable, metric: Metric, pair: Pair) -> tuple[Explained, .
 def _standings(
     edition: Readable, metric: Metric, made_of: Summands, pair: Pair, dimension: str
 ) -> tuple[dict[Any, Standing], dict[Any, Standing]]:
-    """Every member in the earlier period and in the later."""
-    names = tuple(dict.fromkeys((*made_of.above, *(made_of.below or ()))))
+    """Every member in the earlier period and in the later.
+
+    One that has rows in only one of them is in the other what the metric is without any row: a
+    count is 0 there, and all else is left out as unknown.
+    """
+    names = tuple(dict.fromkeys((metric.name, *made_of.above, *(made_of.below or ()))))
+    questions = pair.questions(*names, by=(dimension,))
     both = []
-    for question in pair.questions(metric.name, *names, by=(dimension,)):
+    for question in questions:
         values: dict[Any, dict[str, float | None]] = {}
         for cell in ask(edition, question).cells:
             values.setdefault(cell.keys[0], {})[cell.metric] = cell.value
-        both.append(
-            {
-                key: Standing(
-                    found[metric.name],
-                    _sum(made_of.above, found),
-                    None if made_of.below is None else _sum(made_of.below, found),
-                )
-                for key, found in values.items()
-            }
-        )
-    return both[0], both[1]
+        both.append({key: _standing(metric, made_of, each) for key, each in values.items()})
+    before, after = both
+    for there, others, question in ((before, after, questions[0]), (after, before, questions[1])):
+        if others.keys() - there.keys():
+            no_row = replace(
+                question, by=(), where=(f"{dimension} is null and {dimension} is not null",)
+            )
+            told = {cell.metric: cell.value for cell in ask(edition, no_row).cells}
+            if told[metric.name] is not None:
+                nothing = _standing(metric, made_of, told)
+                there.update(dict.fromkeys(others.keys() - there.keys(), nothing))
+    return before, after
+
+
+def _standing(metric: Metric, made_of: Summands, values: Mapping[str, float | None]) -> Standing:
+    return Standing(
+        values[metric.name],
+        _sum(made_of.above, values),
+        None if made_of.below is None else _sum(made_of.below, values),
+    )
 
 
 def _sum(factors: Mapping[str, float], values: Mapping[str, float | None]) -> float:

@@ -72,6 +72,15 @@ def test_a_member_that_appears_adds_all_of_it_and_one_that_vanishes_takes_all_of
     assert (parts["EMEA"].before, parts["EMEA"].after, parts["EMEA"].amount) == (5, None, -5)
 
 
+def test_a_count_of_a_member_without_rows_is_zero_and_a_sum_of_none_is_unknown() -> None:
+    told = [*rows(2, "EMEA", 5), *rows(3, "APAC", 7)]
+    counted, summed = (by_region(edition(value, *told)) for value in ("count(*)", "sum(x)"))
+
+    assert (counted["APAC"].before, counted["APAC"].after, counted["APAC"].amount) == (0, 1, 1)
+    assert (counted["EMEA"].before, counted["EMEA"].after, counted["EMEA"].amount) == (1, 0, -1)
+    assert (summed["APAC"].before, summed["EMEA"].after) == (None, None)
+
+
 def test_rows_without_a_member_are_a_member_of_their_own() -> None:
     memory = edition("count(*)", *rows(2, "EMEA", 1), *rows(3, "EMEA", 1), *rows(3, None, 1, 1))
 

@@ -17,7 +17,10 @@ from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from kpi.__main__ import app
+from kpi.comparisons import year_before
 from kpi.editions import Edition, latest
+from kpi.formats import decimals
+from kpi.periods import DAY, period_of
 from kpi.vocabulary_file import load_vocabulary
 from pages.parts import frame
 from tests.pages.app import ROOT, open_app, sheets
@@ -42,11 +45,13 @@ def edition(sample: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
 
 
 @cache
-def queried(home: Path, metric: str, grain: str, *by: str) -> Mapping[Key, dict[str, Any]]:
+def queried(
+    home: Path, metric: str, grain: str, *by: str, start: str = FIRST, end: str = BEYOND
+) -> Mapping[Key, dict[str, Any]]:
     """What the command line answers, by the period's first day and the dimensions' values."""
     words = ["--home", str(home), "query", metric, "--grain", grain, "--format", "json"]
     words += [word for dimension in by for word in ("--by", dimension)]
-    done = CliRunner().invoke(app, [*words, "--from", FIRST, "--to", BEYOND])
+    done = CliRunner().invoke(app, [*words, "--from", start, "--to", end])
     assert done.exit_code == 0, done.output
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return {(each["period"], *(each[word] for word in by)): each for each in found}
@@ -175,3 +180,89 @@ def test_a_breakdown_says_what_a_query_answers(
     assert len(known) <= len(parts)
     assert agrees(everything[1].split()[0], whole["value"])
     assert int(everything[3].replace(",", "")) == whole["n"]
+
+
+def total(home: Path, metric: str, first: dt.date, beyond: dt.date) -> float | None:
+    """What the command line answers for a range of days as a whole."""
+    found = queried(home, metric, "total", start=first.isoformat(), end=beyond.isoformat())
+    (cell,) = found.values()
+    value: float | None = cell["value"]
+    return value
+
+
+@pytest.mark.parametrize("grain", GRAINS)
+def test_the_scorecard_so_far_says_what_a_query_answers_for_as_many_days(
+    edition: Edition, sample: Path, grain: str
+) -> None:
+    html = sheets(open_app(period=f"{grain}-so-far"))["scorecard"]
+
+    calendar = VOCABULARY.calendar
+    first = period_of(calendar, grain, calendar.local_day(edition.published_at)).start
+    found = scorecard_numbers(html, "sides")
+    wrong = {}
+    for name, (shown, row) in found.items():
+        days = re.search(r">(\d+) of \d+ days<", row)
+        value = total(sample, name, first, first + int(days[1]) * DAY) if days else None
+        if not agrees(shown, value):
+            wrong[name] = (shown, value)
+    assert sorted(found) == sorted(SHOWN)
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_weeks_and_months_say_what_a_query_answers(
+    edition: Edition, sample: Path, name: str
+) -> None:
+    shown = sheets(open_app("metric", m=name, tab="weeks-and-months"))
+    if "six_twelve_numbers" not in shown:
+        pytest.skip("no period has a number yet")
+    lines = re.findall(r"<tr class=.*?</tr>", shown["six_twelve_numbers"], re.S)
+    now, before = ([plain(c) for c in re.findall(r"<td>(.*?)</td>", r, re.S)] for r in lines[:2])
+    heads = re.findall(r'<th scope="col" title=[^>]*>(.*?)</th>', shown["six_twelve_numbers"])
+    weeks = sum(head.startswith("Week") for head in heads)
+
+    for grain, columns in (("week", slice(0, weeks)), ("month", slice(weeks, None))):
+        answer = queried(sample, name, grain)
+        # The last complete ones, and the one that has begun where anything of it is known.
+        begun = sum("so far" in head for head in heads[columns])
+        whole = [day for (day,), cell in answer.items() if cell["complete"]]
+        days = sorted(whole)[-(len(heads[columns]) - begun) :]
+        days += sorted(d for (d,) in answer if d > days[-1])[:begun]
+        for day, one, other in zip(days, now[columns], before[columns], strict=True):
+            year = year_before(VOCABULARY.calendar, period_of(VOCABULARY.calendar, grain, at(day)))
+            cell = answer.get((year.start.isoformat(),), {"value": None, "complete": False})
+            assert agrees(one, answer[(day,)]["value"]), (day, one)
+            # Neither of the two is compared before it is complete.
+            both = answer[(day,)]["complete"] and cell["complete"]
+            assert agrees(other, cell["value"] if both else None), (day, other)
+
+
+@pytest.mark.parametrize(("name", "word"), BREAKDOWNS)
+def test_why_it_changed_holds_what_a_query_answers_against_each_other(
+    edition: Edition, sample: Path, name: str, word: str
+) -> None:
+    whole = last_told(queried(sample, name, "week"), edition)
+    html = sheets(open_app("metric", m=name, tab="breakdown", by=word)).get("why", "")
+    if "<table" not in html or whole["period"] is None:
+        pytest.skip("this change cannot be split")
+    *parts, everything = rows_of(html)
+    answer = queried(sample, name, "week", word)
+    day, before = whole["period"], (at(whole["period"]) - 7 * DAY).isoformat()
+
+    places = decimals(VOCABULARY.metrics[name])
+    for part in parts:
+        held = next(cell for cell in part if ("→" in cell and "%" not in cell) or not cell)
+        if not held:
+            continue  # several members together have no value of their own
+        key = None if part[0] == "(none)" else part[0]
+        for shown, when in zip(held.split(" → "), (before, day), strict=True):
+            assert agrees(shown, answer.get((when, key), {"value": None})["value"]), part
+    change = number(everything[-1])
+    moved = Decimal(whole["value"]) - Decimal(queried(sample, name, "week")[(before,)]["value"])
+    # As printed the parts add up to the printed change.
+    assert change == sum(filter(None, (number(part[-1]) for part in parts)))
+    assert change == round(moved, places)
+
+
+def at(day: str) -> dt.date:
+    return dt.date.fromisoformat(day)
