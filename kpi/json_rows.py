@@ -14,7 +14,7 @@ from connectors.contract import Batch, Pages, SourceError
 from kpi.drift import fields_delivered
 from kpi.json_records import NotJson, NotThere, check_whole, locate, mappings, records
 from kpi.parsing import literal, quoted
-from kpi.raw_rows import SHOWN, RawRows, Reject
+from kpi.raw_rows import SHOWN, RawRows, Reject, told_whole
 
 _KEPT_FAULTS = 1000
 _BOM = b"\xef\xbb\xbf"
@@ -181,7 +181,8 @@ class JsonRows(RawRows):
 
     def _complaint(self, text: str) -> str:
         try:
-            self.connection.execute("select json_type(?)", [text]).fetchall()
+            with told_whole():
+                self.connection.execute("select json_type(?)", [text]).fetchall()
         except duckdb.InvalidInputException as error:
             found = _COMPLAINT.search(str(error))
             return f"it is no JSON: {found[1] if found else 'it cannot be read'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -173,6 +174,21 @@ def copy_stream(connection: duckdb.DuckDBPyConnection, stream: pa.RecordBatchRea
         raise
     finally:
         connection.unregister("raw_stream")
+
+
+@contextlib.contextmanager
+def told_whole() -> Iterator[None]:
+    """An error of the database as such, also where its message cannot be read.
+
+    It quotes the rows there and cuts them to a length, perhaps within a character; Python then
+    complains of the message (`UnicodeDecodeError`) and of nothing else.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        said = error.object.decode(errors="replace")
+        is_input = said.startswith("Invalid Input Error")
+        raise (duckdb.InvalidInputException if is_input else duckdb.DataError)(said) from None
 
 
 def refuse_unreadable(batch: Batch, error: duckdb.Error) -> None:

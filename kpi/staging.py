@@ -14,7 +14,7 @@ from connectors.contract import Mode, SourceError
 from kpi.fact_tables import INCOMING, SYSTEM, columns_of, create_sql, name_of
 from kpi.landing import Plan, word_of
 from kpi.parsing import literal, quoted
-from kpi.raw_rows import RawRows, Reject
+from kpi.raw_rows import RawRows, Reject, told_whole
 
 # A delivery that is wrong from end to end would otherwise fill the database with its rejects.
 KEPT_REJECTS = 1000
@@ -148,9 +148,10 @@ class Staged:
     def _select(self, raw: RawRows) -> None:
         self.drop()
         if not self.whole:
-            self.connection.execute(
-                f"create temp table {self.table} as {self.plan.select(raw.sql)}"
-            )
+            with told_whole():
+                self.connection.execute(
+                    f"create temp table {self.table} as {self.plan.select(raw.sql)}"
+                )
             return
         plan, delivered = self.plan, self.plan.types()
         own = columns_of(self.connection, self.origin.into)
@@ -161,7 +162,8 @@ class Staged:
         extras = {name: kind for name, (_, kind) in plan.extras().items()} | {"_reason": "VARCHAR"}
         self.connection.execute(create_sql(self.table, own, plan.key, extras))
         selected = plan.select(raw.sql, items | self.origin.system())
-        self.connection.execute(f"insert into {self.table} {selected}")
+        with told_whole():
+            self.connection.execute(f"insert into {self.table} {selected}")
 
     def _keep_last(self) -> None:
         key = names(self.plan.key)

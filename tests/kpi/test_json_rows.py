@@ -341,6 +341,16 @@ def test_half_a_character_costs_its_record_and_no_other(desk: Desk):
     ]
 
 
+# The database quotes the document in its message, and cuts it: at one of these within a character.
+@pytest.mark.parametrize("before", range(8))
+def test_a_record_that_is_none_is_rejected_wherever_its_message_is_cut(desk: Desk, before: int):
+    long = "ü" * 60 + "x" * before
+    landed = desk.land(f'[{{"id": 1}}, {{"id": "{long}\\ud800"}}, {{"id": 3}}]', columns=(ID,))
+
+    assert (landed.new, landed.rejected) == (2, 1)
+    assert [row[:2] for row in desk.rejects()] == [(2, "it is no JSON: no low surrogate in string")]
+
+
 def test_a_byte_that_is_no_utf8_costs_its_record_and_no_other(desk: Desk):
     landed = desk.land(b'[{"id": "caf\xe9"}, {"id": "caf\xc3\xa9"}]', columns=(ID,))
 

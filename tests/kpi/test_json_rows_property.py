@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Batch, Pages, Shape
 from kpi.json_rows import JsonRows
+from kpi.raw_rows import told_whole
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def landed(
     try:
         for _ in range(2):
             try:
-                found = connection.execute(f"select * from {rows.sql}").fetchall()
+                with told_whole():
+                    found = connection.execute(f"select * from {rows.sql}").fetchall()
                 return found, [reject.line for reject in rows.rejects({})]
             except duckdb.Error as error:
                 if not rows.retry(error):
