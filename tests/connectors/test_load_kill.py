@@ -24,6 +24,7 @@ NOW = START + dt.timedelta(weeks=WEEKS)
 CHILD = """
 import datetime as dt, sys
 from pathlib import Path
+import pyarrow as pa
 from connectors import stripe
 from connectors.contract import Context
 from kpi.warehouse import Warehouse
@@ -33,6 +34,7 @@ options = stripe.Options.model_validate(
     {"connector": "stripe", "url": url, "token": key, "into": "payments",
      "start": "2005-01-03", "page_size": 1}
 )
+pa.array([1])  # the first one loads pandas, which takes as long as until the next kill
 with Warehouse(path) as warehouse:
     run = warehouse.begin("ledger", now)
     print("ready", flush=True)
