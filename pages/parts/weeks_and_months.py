@@ -239,7 +239,7 @@ def _table(found: WeeksAndMonths) -> str:
         )
         return f'<tr class="{classes}"><th scope="row">{name}</th>{drawn}</tr>'
 
-    heads = '<th class="gap"></th>'.join(
+    heads = '<td class="gap"></td>'.join(
         "".join(
             f'<th scope="col" title="{escaped(formats.days(c.moment.period))}">'
             f"{escaped(formats.period(c.moment.period))}"
@@ -261,10 +261,12 @@ def _table(found: WeeksAndMonths) -> str:
         rows.append(row("Status", _status))
     rows.append(row("n", lambda c: formats.count(c.moment.n), "muted"))
     return (
+        # With the chart above it this scrolls where the screen is narrow: the focus has to reach it.
+        '<div tabindex="0" role="region" aria-label="Six weeks and twelve months in numbers">'
         '<table class="six-twelve"><caption class="sr">'
         f"{escaped(metric.label)} by week and by month, with the year before</caption>"
         f'<thead><tr><td class="first"></td>{heads}</tr></thead><tbody>{"".join(rows)}</tbody>'
-        "</table>"
+        "</table></div>"
     )
 
 
@@ -286,10 +288,10 @@ def _status(column: Column) -> str:
 
 def _to_date(found: WeeksAndMonths) -> str:
     lines = "".join(_compared(found))
-    heads = "".join(
+    # A head that says nothing is none: the first column names its rows.
+    heads = "<td></td>" + "".join(
         f'<th scope="col" class="{kind}">{word}</th>'
         for word, kind in (
-            ("", ""),
             ("Compared", "before"),
             ("Now", "right"),
             ("Before", "right"),

@@ -110,7 +110,7 @@ def test_what_compares_periods_fits_in_both_themes(
     )
     page = context.new_page()
     opened(page, f"/metric?m=returned&tab={tab}")
-    expect(page.locator(".why, .six-twelve")).to_be_visible()
+    expect(page.locator(".split, .six-twelve")).to_be_visible()
 
     main = page.get_by_test_id("stMain")
     assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
