@@ -26,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 test: fast
 	$(PYTEST) -m "slow and not servers and not browser"
 	$(BIN)/python -m pytest -m "servers and not browser"
-	$(BIN)/python -m pytest -m "browser"
+	$(PYTEST) -m "browser"
 
 fast: lint
 	$(PYTEST) -m "not slow and not servers and not browser"

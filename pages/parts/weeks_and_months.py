@@ -261,7 +261,7 @@ def _table(found: WeeksAndMonths) -> str:
         rows.append(row("Status", _status))
     rows.append(row("n", lambda c: formats.count(c.moment.n), "muted"))
     return (
-        # With the chart above it this scrolls where the screen is narrow: the focus has to reach it.
+        # With the chart it scrolls where a screen is narrow: the focus has to reach it.
         '<div tabindex="0" role="region" aria-label="Six weeks and twelve months in numbers">'
         '<table class="six-twelve"><caption class="sr">'
         f"{escaped(metric.label)} by week and by month, with the year before</caption>"

@@ -129,7 +129,7 @@ def test_names_are_reached_by_the_tabulator_and_show_where_it_is(
 
 def test_back_restores_the_choice_before(desktop: BrowserContext, address: str) -> None:
     page = opened(desktop, address)
-    page.get_by_role("radio", name="Month").click()
+    page.get_by_role("radio", name="Month", exact=True).click()
     page.wait_for_url(re.compile(r"period=month"))
     expect(page.locator(".heads")).to_contain_text("24 months")
 
