@@ -14,7 +14,7 @@ from tests.pages.served import Noise, settled
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(params=["light desktop", "dark tablet", "light phone", "dark desktop"])
+@pytest.fixture(params=[f"{theme} {size}" for size in SIZES for theme in ("light", "dark")])
 def page(browser: Browser, dashboard: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A window of one size and theme, in which nothing goes wrong and nothing leaves the house."""
     theme, size = request.param.split()
