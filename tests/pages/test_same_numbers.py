@@ -266,3 +266,21 @@ def test_why_it_changed_holds_what_a_query_answers_against_each_other(
 
 def at(day: str) -> dt.date:
     return dt.date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_together_draws_what_a_query_answers(edition: Edition, sample: Path, name: str) -> None:
+    charts = open_app("together", m=name).get("plotly_chart")
+    answer = queried(sample, name, "week")
+    points = [t for t in json.loads(charts[0].proto.spec)["data"] if "hovertext" in t]
+    (course,) = [trace for trace in points if trace.get("yaxis", "y") == "y"]
+
+    drawn = {
+        period_of(VOCABULARY.calendar, "week", at(middle[:10])).start.isoformat(): y
+        for middle, y in zip(course["x"], course["y"], strict=True)
+    }
+    assert drawn == {day: answer[(day,)]["value"] for day in drawn}
+    # Up to the last complete week; nothing of a metric that has no number in any of them.
+    told = last_told(answer, edition)
+    whole = [day for (day,), cell in answer.items() if cell["complete"]]
+    assert max(drawn, default=None) == (max(whole) if told["period"] else None)
