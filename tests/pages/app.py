@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -34,3 +35,8 @@ def sheets(app: AppTest) -> dict[str, str]:
 def shown(app: AppTest) -> str:
     """The HTML of all sheets, one after the other."""
     return "".join(sheets(app).values())
+
+
+def words(html: str) -> str:
+    """What is read when the tags are taken away."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())

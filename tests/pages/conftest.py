@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from kpi.editions import Edition, latest
 from kpi.refresh import refresh
 from pages.parts import frame
 from sample.company import write
 from tests.pages.app import ROOT
+from tests.pages.branches import branches
 from tests.pages.company import NOON, company
+from tests.pages.pairs import pairs
 from tests.pages.served import chromium, served
 
 
@@ -32,6 +35,30 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("company")
     company(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def with_branches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of a company with branches, built once."""
+    folder = tmp_path_factory.mktemp("branches")
+    branches(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of a company whose metrics move in pairs, built once."""
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs(folder)
+    return folder
+
+
+@pytest.fixture
+def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
+    """The edition of the file's company, which the dashboard shows on a Tuesday at noon."""
+    monkeypatch.setenv("KPI_HOME", str(built))
+    monkeypatch.setattr(frame, "now", lambda: NOON)
+    return latest(built)
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from kpi.editions import latest
 from kpi.scorecard import scorecard
 from kpi.scorecard_export import scorecard_export
 from kpi.scorecard_pdf import scorecard_pdf
-from tests.pages.app import open_app, sheets
+from tests.pages.app import open_app, sheets, words
 from tests.pages.company import NOON, VOCABULARY, fill
-from tests.pages.test_scorecard import words
 from tests.published import Home
 
 LOCALES = ("de-DE", "fr-FR", "en-US", "hi-IN", "ar")

@@ -12,33 +12,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from kpi.answers import ask, statement
-from kpi.editions import Edition, latest
+from kpi.editions import Edition
 from kpi.questions import Question
-from pages.parts import charts, frame, style
+from pages.parts import charts, style
 from pages.parts.over_time import over_time
-from tests.pages.app import open_app, sheets, shown
-from tests.pages.branches import EVIL, VOCABULARY, branches
+from tests.pages.app import open_app, sheets, shown, words
+from tests.pages.branches import EVIL, VOCABULARY
 from tests.pages.company import DAY, NOON, WEEK
 from tests.published import Home
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("branches")
-    branches(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    """The branches' edition, which the dashboard shows on a Tuesday at noon."""
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+def built(with_branches: Path) -> Path:
+    return with_branches
 
 
 def figure(app: AppTest) -> dict[str, Any]:

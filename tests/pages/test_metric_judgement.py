@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kpi.editions import Edition, latest
-from pages.parts import charts, frame, style
+from kpi.editions import Edition
+from pages.parts import charts, style
 from pages.parts.over_time import OverTime, over_time
-from tests.pages.app import open_app, sheets
+from tests.pages.app import open_app, sheets, words
 from tests.pages.company import DAY, NOON, WEEK, weeks
 from tests.published import Home
 
@@ -81,23 +80,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
-
-
 def course(edition: Edition, metric: str) -> OverTime:
     return over_time(edition, edition.vocabulary.metrics[metric], "week", NOON)
 
 
 def chart(edition: Edition, metric: str) -> Any:
     return charts.process_chart(course(edition, metric), style.COLOURS["light"])
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 # --- margin and own rows ------------------------------------------------------------------------

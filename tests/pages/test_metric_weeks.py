@@ -10,30 +10,18 @@ import pytest
 
 from kpi.answers import ask
 from kpi.comparisons import year_before
-from kpi.editions import Edition, latest
+from kpi.editions import Edition
 from kpi.questions import Question
-from pages.parts import frame, style
+from pages.parts import style
 from pages.parts.weeks_and_months import WeeksAndMonths, weeks_and_months
 from pages.parts.weeks_and_months_chart import six_twelve
-from tests.pages.app import open_app, sheets
-from tests.pages.branches import branches
+from tests.pages.app import open_app, sheets, words
 from tests.pages.company import NOON
-from tests.pages.test_metric import words
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("branches")
-    branches(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    """The branches' edition, which the dashboard shows on a Tuesday at noon."""
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
+def built(with_branches: Path) -> Path:
+    return with_branches
 
 
 def found(edition: Edition, metric: str) -> WeeksAndMonths:

@@ -8,30 +8,17 @@ from pathlib import Path
 import pytest
 
 from kpi.contributions import Standing, contributions
-from kpi.editions import Edition, latest
+from kpi.editions import Edition
 from kpi.explanation import Explained
 from kpi.formats import Formats
-from pages.parts import frame
 from pages.parts.why_it_changed import sentence, shown
-from tests.pages.app import open_app, sheets
-from tests.pages.branches import branches
-from tests.pages.company import NOON
-from tests.pages.test_metric import cells, words
+from tests.pages.app import open_app, sheets, words
+from tests.pages.test_metric import cells
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("branches")
-    branches(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    """The branches' edition, which the dashboard shows on a Tuesday at noon."""
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
+def built(with_branches: Path) -> Path:
+    return with_branches
 
 
 def why(metric: str, **address: str) -> str:

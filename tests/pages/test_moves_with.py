@@ -7,29 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kpi.editions import Edition, latest
-from pages.parts import frame
-from tests.pages.app import open_app, sheets
-from tests.pages.company import NOON
-from tests.pages.pairs import pairs
+from kpi.editions import Edition
+from tests.pages.app import open_app, sheets, words
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    pairs(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+def built(with_pairs: Path) -> Path:
+    return with_pairs
 
 
 def test_moves_with_lists_the_other_metrics_of_the_outcome_the_clearest_first(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.app import open_app, sheets
-from tests.pages.test_scorecard import row, words
+from tests.pages.app import open_app, sheets, words
+from tests.pages.test_scorecard import row
 
 
 def steps(about: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from kpi.editions import editions_folder, pointer_file
 from kpi.questions import QuestionRefused
-from tests.pages.app import open_app, sheets, shown
+from tests.pages.app import open_app, sheets, shown, words
 from tests.pages.company import DAY, NOON, VOCABULARY, WEEK, weeks
 from tests.published import Home
 
@@ -34,11 +34,6 @@ def renamed(home: Path, old: str, new: str) -> None:
     """Publishes the company anew with another text in its vocabulary."""
     assert old in VOCABULARY
     Home(home, VOCABULARY.replace(old, new), sample=True).publish(NOON)
-
-
-def words(html: str) -> str:
-    """What is read when the tags are taken away."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 # --- what was restated ---------------------------------------------------------------------------

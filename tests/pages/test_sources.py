@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pages.parts import frame
-from tests.pages.app import open_app, sheets, shown
+from tests.pages.app import open_app, sheets, shown, words
 from tests.pages.branches import EVIL
 from tests.pages.company import NOON
 from tests.published import Home
@@ -84,10 +84,6 @@ def company(home: Home) -> Home:
     home.bring("forms", "surveys", rows, at=NOON - HOUR, key=("response_id",))
     home.publish(NOON)
     return home
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def rows(html: str) -> dict[str, str]:

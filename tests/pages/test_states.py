@@ -11,16 +11,12 @@ from kpi import editions
 from kpi.publishing import note_refusal
 from kpi.refusal import Refusal, refusal_file
 from pages.parts import frame
-from tests.pages.app import open_app, sheets, shown
+from tests.pages.app import open_app, sheets, shown, words
 from tests.pages.branches import EVIL, branches
 from tests.pages.company import DAY, NOON, VOCABULARY, company, fill
 from tests.published import Home
 
 PAGES = ("scorecard", "metric", "vocabulary", "sources")
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 # --- files with mistakes ---------------------------------------------------------------------

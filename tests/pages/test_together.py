@@ -10,29 +10,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from kpi.editions import Edition, latest
+from kpi.editions import Edition
 from pages.parts import frame
-from tests.pages.app import open_app, sheets, shown
+from tests.pages.app import open_app, sheets, shown, words
 from tests.pages.company import NOON, company
-from tests.pages.pairs import EVIL, pairs
+from tests.pages.pairs import EVIL
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    pairs(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+def built(with_pairs: Path) -> Path:
+    return with_pairs
 
 
 def figures(app: AppTest) -> dict[str, dict[str, Any]]:

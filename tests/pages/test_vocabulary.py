@@ -7,30 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from kpi.editions import Edition, latest
-from pages.parts import frame, try_entry
+from kpi.editions import Edition
+from pages.parts import try_entry
 from pages.parts.search import Search
-from tests.pages.app import open_app, sheets, shown
-from tests.pages.branches import EVIL, branches
-from tests.pages.company import NOON
+from tests.pages.app import open_app, sheets, shown, words
+from tests.pages.branches import EVIL
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("branches")
-    branches(folder)
-    return folder
-
-
-@pytest.fixture
-def edition(built: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
-    monkeypatch.setenv("KPI_HOME", str(built))
-    monkeypatch.setattr(frame, "now", lambda: NOON)
-    return latest(built)
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+def built(with_branches: Path) -> Path:
+    return with_branches
 
 
 def entries(html: str) -> list[str]:
