@@ -9,7 +9,7 @@ from kpi.answers import Cell, ask_apart
 from kpi.association import Association, Series, associate
 from kpi.editions import Edition
 from kpi.periods import period_of, step
-from kpi.questions import Question, QuestionRefused, check_question
+from kpi.questions import Question, can_be_asked
 from kpi.scorecard import breaks, changes, last_period
 from kpi.vocabulary import Metric, Outcome
 
@@ -26,10 +26,11 @@ def series(edition: Edition, names: Sequence[str], grain: str) -> dict[str, Seri
     each period's own rows, or they would follow each other by construction. What cannot be asked by
     this grain, or rests on too few rows, is not known.
     """
-    calendar = edition.vocabulary.calendar
+    vocabulary, calendar = edition.vocabulary, edition.vocabulary.calendar
     last = last_period(edition, grain)
     start = step(calendar, last, 1 - LOOKED_AT[grain]).start
-    askable = tuple(name for name in names if _askable(edition, name, grain))
+    known = vocabulary.metrics
+    askable = tuple(n for n in names if can_be_asked(vocabulary, known[n], grain))
     found = {name: Series(name, (None,) * LOOKED_AT[grain]) for name in names}
     if not askable:
         return found
@@ -37,9 +38,9 @@ def series(edition: Edition, names: Sequence[str], grain: str) -> dict[str, Seri
     answer, refused = ask_apart(edition, question)
     for name in askable:
         if name not in refused:
-            metric, cells = edition.vocabulary.metrics[name], answer.of(name)
+            metric, cells = known[name], answer.of(name)
             periods = [period_of(calendar, grain, c.period) for c in cells if c.period is not None]
-            days = [day for day, _ in changes(edition.vocabulary, metric)]
+            days = [day for day, _ in changes(vocabulary, metric)]
             values = tuple(_value(metric, cell) for cell in cells)
             found[name] = Series(name, values, breaks(periods, days))
     return found
@@ -108,14 +109,6 @@ def lags_of(one: Metric, other: Metric, grain: str) -> list[int]:
 def shared_facts(one: Metric, other: Metric) -> tuple[str, ...]:
     """The fact tables that both are computed from: part of what they share is then arithmetic."""
     return tuple(name for name in one.tables if name in other.tables)
-
-
-def _askable(edition: Edition, name: str, grain: str) -> bool:
-    try:
-        check_question(edition.vocabulary, Question((name,), grain, own_rows=True))
-    except QuestionRefused:
-        return False
-    return True
 
 
 def _value(metric: Metric, cell: Cell) -> float | None:

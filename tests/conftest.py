@@ -60,6 +60,6 @@ def pytest_sessionfinish() -> None:
 
 
 def is_slow(path: Path) -> bool:
-    plays = path.parent.name == "connectors" and path.stem.split("_")[1:2] in ([n] for n in PLAYED)
-    plays = plays or path.parent.name in PLAYED
+    folder, kind = path.parent.name, path.stem.split("_")[1:2]
+    plays = folder in PLAYED or (folder == "connectors" and kind in ([name] for name in PLAYED))
     return plays or any(path.is_relative_to(HERE / name) for name in SLOW)
