@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from kpi.formats import Formats, age
 from kpi.judge import Status, Verdict
 from kpi.periods import Period, step
 from kpi.reports import Freshness
 from kpi.restated import Restated
-from kpi.scorecard import Row, Scorecard
+from kpi.scorecard import Band, Row, Scorecard
 from kpi.vocabulary import Metric
 
 STATUS = {
@@ -18,6 +20,49 @@ STATUS = {
     Status.NO_DATA: "No data",
     Status.TOO_FEW: "Too few",
 }
+
+
+# What has no status that a target gives.
+_WITHOUT = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
+
+
+def on_target(rows: Sequence[Row]) -> str:
+    """'9 of 20 on target'."""
+    on = sum(row.status is Status.ON_TARGET for row in rows)
+    return f"{on} of {len(rows)} on target"
+
+
+def outcome_counted(band: Band) -> str:
+    """'3 of 5 on target, 1 off': how the metrics of an outcome stand."""
+    off = sum(row.status is Status.OFF_TARGET for row in band.rows)
+    return on_target(band.rows) + (f", {off} off" if off else "")
+
+
+def besides(card: Scorecard, formats: Formats) -> Iterator[tuple[str, str]]:
+    """How many metrics stand how besides those on target, and what else is to be known of a card.
+
+    Each with its kind: `standing`, `without` (a status), `signals`, `sources`. Counted over all
+    rows, whatever is filtered.
+    """
+    for status in (Status.NEAR, Status.OFF_TARGET):
+        if card.counts[status]:
+            yield "standing", f"{card.counts[status]} {status}"
+    without = sum(card.counts[status] for status in _WITHOUT)
+    if without:
+        yield "without", f"{without} without status"
+    if card.incomplete:
+        yield "signals", f"signals are judged when the {card.grain} is over"
+    else:
+        yield "signals", formats.several(card.signals, "signal") if card.signals else "no signal"
+    failing = sum(report.last_outcome == "failed" for report in card.late_sources)
+    for count, word in ((len(card.late_sources) - failing, "late"), (failing, "failing")):
+        if count:
+            yield "sources", f"{formats.several(count, 'source')} {word}"
+
+
+def without_status(card: Scorecard) -> str:
+    """'1 no target, 2 no data': what those without a status are."""
+    return ", ".join(f"{card.counts[s]} {s}" for s in _WITHOUT if card.counts[s])
 
 
 def period_head(card: Scorecard, formats: Formats) -> str:

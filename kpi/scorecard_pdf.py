@@ -14,9 +14,12 @@ from kpi.periods import Period
 from kpi.row_words import (
     STATUS,
     before_head,
+    besides,
     late_words,
     not_the_last,
+    on_target,
     other_days,
+    outcome_counted,
     period_head,
     question_words,
     short_signal,
@@ -77,9 +80,9 @@ class _Drawing:
             x += write(x, self._y + 27, " · ")
         if shown:
             x += write(x, self._y + 27, f"{shown} · ")
-        on = f"{card.counts[Status.ON_TARGET]} of {len(card.rows)} on target"
-        x += write(x, self._y + 27, on, bold=True)
-        write(x, self._y + 27, "".join(f" · {words}" for words in _counted(card, self._formats)))
+        x += write(x, self._y + 27, on_target(card.rows), bold=True)
+        rest = "".join(f" · {words}" for _, words in besides(card, self._formats))
+        write(x, self._y + 27, rest)
         self._questions(self._y + 40)
         self._y += 47
         self._heads()
@@ -183,9 +186,7 @@ class _Drawing:
     def _outcome(self, band: Band) -> None:
         y = self._y + 11.5
         self.paper.line([(_EDGE, self._y + 1), (WIDTH - _EDGE, self._y + 1)], width=0.9)
-        on = sum(row.status is Status.ON_TARGET for row in band.rows)
-        off = sum(row.status is Status.OFF_TARGET for row in band.rows)
-        counted = f"{on} of {len(band.rows)} on target" + (f", {off} off" if off else "")
+        counted = outcome_counted(band)
         end = WIDTH - _EDGE - 4
         end -= self.paper.text(end, y, counted, size=6.8, colour="muted", align="right") + 10
         x = _EDGE + 4
@@ -331,25 +332,6 @@ _MEANINGS = (
     (Status.NO_TARGET, "no target"),
     (Status.NO_DATA, "no data"),
 )
-
-
-def _counted(card: Scorecard, formats: Formats) -> Iterator[str]:
-    """How many metrics stand how besides those on target; over all rows, whatever is filtered."""
-    for status in (Status.NEAR, Status.OFF_TARGET):
-        if card.counts[status]:
-            yield f"{card.counts[status]} {status.value}"
-    others = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
-    without = sum(card.counts[status] for status in others)
-    if without:
-        yield f"{without} without status"
-    if card.incomplete:
-        yield f"signals are judged when the {card.grain} is over"
-    else:
-        yield formats.several(card.signals, "signal") if card.signals else "no signal"
-    failing = sum(report.last_outcome == "failed" for report in card.late_sources)
-    for count, word in ((len(card.late_sources) - failing, "late"), (failing, "failing")):
-        if count:
-            yield f"{formats.several(count, 'source')} {word}"
 
 
 def _said(row: Row, formats: Formats) -> Iterator[tuple[str, str, bool]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kpi.formats import Formats
-from kpi.judge import Status
 from kpi.past import shown_periods
 from kpi.periods import Period
-from kpi.row_words import before_head, other_days, period_before
+from kpi.row_words import before_head, other_days, outcome_counted, period_before
 from kpi.scorecard import SHOWN, Band, Row, Scorecard
 from kpi.vocabulary import Outcome
 from pages.parts import marks
@@ -38,15 +37,12 @@ def past_head(card: Scorecard) -> str:
 
 def outcome_head(band: Band) -> str:
     """An outcome's line: what both sides want, and how many of its metrics are there."""
-    on = sum(row.status is Status.ON_TARGET for row in band.rows)
-    off = sum(row.status is Status.OFF_TARGET for row in band.rows)
-    counted = f"{on} of {len(band.rows)} on target" + (f", {off} off" if off else "")
     outcome = band.outcome
     return (
         f'<span class="title cut" title="{escaped(outcome.label)}">'
         f"{escaped(outcome.label)}</span>"
         f'<span class="why cut muted small">{escaped(outcome.definition)}</span>'
-        f'<span class="counted muted small nowrap">{counted}</span>'
+        f'<span class="counted muted small nowrap">{outcome_counted(band)}</span>'
     )
 
 

@@ -5,36 +5,26 @@ from __future__ import annotations
 from kpi.formats import Formats
 from kpi.judge import ENOUGH, Status
 from kpi.periods import Period
-from kpi.row_words import not_the_last, period_head, question_words
+from kpi.row_words import (
+    besides,
+    not_the_last,
+    on_target,
+    period_head,
+    question_words,
+    without_status,
+)
 from kpi.scorecard import Row, Scorecard
 from pages.parts import marks
 from pages.parts.frame import escaped, link
 
-_OTHERS = (Status.NO_TARGET, Status.NO_DATA, Status.TOO_FEW)
-
 
 def counted(card: Scorecard, formats: Formats, last: Period) -> str:
     """The period and how many metrics stand how; counted over all rows, whatever is filtered."""
-    counts = card.counts
-    total = len(card.rows)
-    said = [_when(card, formats, last), f"<b>{counts[Status.ON_TARGET]} of {total} on target</b>"]
-    if counts[Status.NEAR]:
-        said.append(f"{counts[Status.NEAR]} near")
-    if counts[Status.OFF_TARGET]:
-        said.append(f"{counts[Status.OFF_TARGET]} off target")
-    others = {status: counts[status] for status in _OTHERS if counts[status]}
-    if others:
-        which = ", ".join(f"{count} {status}" for status, count in others.items())
-        said.append(f'<span title="{which}">{sum(others.values())} without status</span>')
-    if card.incomplete:
-        said.append(f"signals are judged when the {card.grain} is over")
-    else:
-        said.append(formats.several(card.signals, "signal") if card.signals else "no signal")
-    failing = sum(report.last_outcome == "failed" for report in card.late_sources)
-    late = len(card.late_sources) - failing
-    for count, word in ((late, "late"), (failing, "failing")):
-        if count:
-            said.append(link("sources", f"{formats.several(count, 'source')} {word}"))
+    said = [_when(card, formats, last), f"<b>{on_target(card.rows)}</b>"]
+    for kind, words in besides(card, formats):
+        if kind == "without":
+            words = f'<span title="{without_status(card)}">{words}</span>'
+        said.append(link("sources", words) if kind == "sources" else words)
     return " · ".join(said)
 
 
