@@ -11,7 +11,7 @@ from kpi.contributions import Standing, contributions
 from kpi.editions import Edition
 from kpi.explanation import Explained
 from kpi.formats import Formats
-from pages.parts.why_it_changed import sentence, shown
+from pages.parts.change_lines import sentence, shown
 from tests.pages.app import open_app, sheets, words
 from tests.pages.test_metric import cells
 
