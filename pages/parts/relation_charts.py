@@ -137,8 +137,6 @@ def around_events(
     """The mean effect with its band; the hours that are added up are shaded."""
     figure = go.Figure()
     lay_out(figure, colours, _OF_HOURS, {"l": 52, "r": 12, "t": 14, "b": 34})
-    at = list(cost.offsets)
-    letter = "h" if cost.step == "hour" else "d"
     figure.add_shape(
         type="rect",
         x0=-0.5,
@@ -150,6 +148,16 @@ def around_events(
         line_width=0,
         fillcolor=see_through(colours["off"], style.incident_opacity(colours) / 2),
     )
+    _effects(figure, formats, metric, cost, colours)
+    _hours(figure, formats, cost, colours)
+    return figure
+
+
+def _effects(
+    figure: go.Figure, formats: Formats, metric: Metric, cost: Cost, colours: Mapping[str, str]
+) -> None:
+    """The effect of each hour around an event, and its interval as a band below it."""
+    at, letter = list(cost.offsets), _letter(cost)
     figure.add_trace(
         go.Scatter(
             x=[*at, *reversed(at)],
@@ -180,6 +188,11 @@ def around_events(
             showlegend=False,
         )
     )
+
+
+def _hours(figure: go.Figure, formats: Formats, cost: Cost, colours: Mapping[str, str]) -> None:
+    """The axes, and which hours are the control and which are added up."""
+    at, letter = list(cost.offsets), _letter(cost)
     every = 4 if cost.step == "hour" else 1
     shown = [hour for hour in at if hour % every == 0]
     figure.update_xaxes(
@@ -205,4 +218,7 @@ def around_events(
             showarrow=False,
             font=small(colour),
         )
-    return figure
+
+
+def _letter(cost: Cost) -> str:
+    return "h" if cost.step == "hour" else "d"

@@ -18,6 +18,8 @@ from pages.parts.chart_layout import config, lay_out, over_days, see_through, sm
 from pages.parts.over_time import Moment, OverTime, began, named, summary
 
 _HEIGHT = 430
+# Where a mark stands, the day it began, and what it is called.
+_Named = tuple[dt.datetime, dt.date, str]
 _NAME = 34  # letters of the name beside a shading
 
 
@@ -152,8 +154,16 @@ def _marks(
             fillcolor=see_through(colours["off"], style.incident_opacity(colours)),
         )
         marks.append((at + (until - at) / 2, began(calendar, mark), mark.name))
-    if not marks:
-        return
+    if marks:
+        _feet(figure, formats, marks, colours)
+        late = marks[-1][0] > first + (last - first) / 2
+        _last_in_words(figure, formats, marks[-1], late, colours)
+
+
+def _feet(
+    figure: go.Figure, formats: Formats, marks: Sequence[_Named], colours: Mapping[str, str]
+) -> None:
+    """A mark at the foot of both charts for each, which says its name when it is pointed at."""
     figure.add_trace(
         go.Scatter(
             x=[middle for middle, _, _ in marks],
@@ -169,11 +179,15 @@ def _marks(
             cliponaxis=False,
         )
     )
-    # An axis of no values, on which the marks stand at the foot of both charts.
+    # An axis of no values.
     figure.update_layout(yaxis3={"overlaying": "y2", "range": (0, 1), "visible": False})
-    middle, day, name = marks[-1]
+
+
+def _last_in_words(
+    figure: go.Figure, formats: Formats, mark: _Named, late: bool, colours: Mapping[str, str]
+) -> None:
+    middle, day, name = mark
     short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
-    late = middle > first + (last - first) / 2
     figure.add_annotation(
         x=middle,
         yref="y domain",
