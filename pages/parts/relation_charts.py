@@ -64,6 +64,8 @@ def strength_by_lag(
             + relation_words.when(formats, clear.periods, found.grain),
             showarrow=False,
             font=small(colours["accent"]),
+            # Whiskers of other lags end behind it.
+            bgcolor=colours["background"],
         )
     first, last = found.lags[0].periods, found.lags[-1].periods
     both = first < 0 < last
