@@ -110,6 +110,28 @@ def test_the_scorecard_says_what_a_query_answers(
     assert wrong == {}
 
 
+@pytest.mark.parametrize("grain", GRAINS)
+def test_the_scorecards_changes_are_the_differences_of_what_queries_answer(
+    edition: Edition, sample: Path, grain: str
+) -> None:
+    found = scorecard_numbers(sheets(open_app(period=grain))["scorecard"], "sides")
+
+    wrong = {}
+    for name, (_, row) in found.items():
+        (cell,) = re.findall(r'class="change"[^>]*>(.*?)<div class="sub"', row, re.S)
+        answer = queried(sample, name, grain)
+        told = last_told(answer, edition)
+        before = told["period"] and [day for (day,) in answer if day < told["period"]][-1]
+        values = (answer[(day,)]["value"] for day in (before, told["period"]) if day)
+        places = decimals(VOCABULARY.metrics[name])
+        both = [Decimal(value) for value in values if value is not None]
+        amount = round(abs(both[1] - both[0]), places) if len(both) == 2 else None
+        if number(plain(cell)) != amount:
+            wrong[name] = (plain(cell), amount)
+    assert len(found) == len(SHOWN)
+    assert wrong == {}
+
+
 def last_told(answer: Mapping[Key, dict[str, Any]], edition: Edition) -> dict[str, Any]:
     """The last complete period of an answer, as a scorecard shows it; unknown without any."""
     complete = [cell for cell in answer.values() if cell["complete"]]
