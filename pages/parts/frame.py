@@ -233,7 +233,7 @@ def _note(name: str, said: str) -> None:
 
 
 def _say_lost() -> None:
-    """Says which page an address asked for that there is not; dashboard.py leads it here."""
+    """Says which page an address asked for that there is not; it was led here before it ran."""
     asked = st.query_params.get(_LOST)
     if not asked:
         return
