@@ -257,14 +257,7 @@ def row(
         value=value,
         n=n,
         target=goal,
-        status=status(
-            value,
-            n,
-            target=goal,
-            tolerance=metric.tolerance,
-            good=metric.good,
-            min_sample=metric.min_sample,
-        ),
+        status=standing(metric, value, n, goal),
         change=change(value, before, metric.good, decimals(metric)),
         judged=judged,
         points=_points(periods, whole, judged),
@@ -274,6 +267,18 @@ def row(
         own=_points(periods, judged_cells, judged) if own is not None else (),
         restated=edition.restated.get((metric.name, period.grain, period.start)),
         only_by=_only_by(edition.vocabulary, metric, period.grain),
+    )
+
+
+def standing(metric: Metric, value: float | None, n: int, target: float | None) -> Status:
+    """How a number of the metric stands against a target, by the metric's own tolerance."""
+    return status(
+        value,
+        n,
+        target=target,
+        tolerance=metric.tolerance,
+        good=metric.good,
+        min_sample=metric.min_sample,
     )
 
 

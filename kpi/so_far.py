@@ -23,11 +23,11 @@ from kpi.answers import Cell, ask_apart, complete
 from kpi.comparisons import elapsed, first_days, told_by_day
 from kpi.editions import Edition
 from kpi.formats import decimals
-from kpi.judge import change, status
+from kpi.judge import change
 from kpi.periods import DAY, Period, step
 from kpi.plan import Node, tables_below
 from kpi.questions import TOTAL, Question
-from kpi.scorecard import Band, Row, Scorecard
+from kpi.scorecard import Band, Row, Scorecard, standing
 from kpi.vocabulary import Metric
 
 
@@ -105,14 +105,7 @@ def _row(
         value=value,
         n=n,
         target=goal,
-        status=status(
-            value,
-            n,
-            target=goal,
-            tolerance=metric.tolerance,
-            good=metric.good,
-            min_sample=metric.min_sample,
-        ),
+        status=standing(metric, value, n, goal),
         change=change(value, before.value if before else None, metric.good, decimals(metric)),
         margin=now.margin if now else None,
         restated=None,

@@ -14,11 +14,11 @@ from kpi.comparisons import Comparison, so_far, year_before
 from kpi.editions import Edition
 from kpi.export import Export, export
 from kpi.formats import NOTHING, Formats, decimals
-from kpi.judge import Change, Status, Verdict, change, status
+from kpi.judge import Change, Status, Verdict, change
 from kpi.periods import DAY, Period, step
 from kpi.questions import Question, QuestionRefused
 from kpi.row_words import STATUS
-from kpi.scorecard import last_period
+from kpi.scorecard import last_period, standing
 from kpi.vocabulary import Metric
 from pages.parts import chart_picture, export_menu, frame, marks, weeks_and_months_chart
 from pages.parts.export_menu import Offer
@@ -183,14 +183,7 @@ def _columns(edition: Edition, course: OverTime, count: int) -> tuple[Column, ..
 def _column(metric: Metric, moment: Moment, before: float | None) -> Column:
     if not moment.complete:
         return Column(moment, None, None, None)
-    judged = status(
-        moment.value,
-        moment.n,
-        target=moment.target,
-        tolerance=metric.tolerance,
-        good=metric.good,
-        min_sample=metric.min_sample,
-    )
+    judged = standing(metric, moment.value, moment.n, moment.target)
     moved = change(moment.value, before, metric.good, decimals(metric))
     return Column(moment, before, moved, judged)
 
