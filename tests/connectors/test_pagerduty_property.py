@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,10 @@ from connectors import pagerduty
 from connectors.contract import SourceError
 from tests import peer as faults
 from tests.connectors.landed import Landing
+from tests.connectors.steps import Step
 from tests.connectors.test_pagerduty import EPISODES, INCIDENTS
 from tests.pagerduty_account import START, Account
-from tests.peer import Clock, Fault
+from tests.peer import Clock
 
 pytestmark = pytest.mark.slow
 
@@ -37,20 +37,9 @@ _FAULTS = {
 }
 
 
-@dataclass(frozen=True)
-class Step:
-    """Some time goes by, things happen, and then a pull goes right or wrong."""
-
-    hours: int
-    deeds: tuple[int, ...]
-    fault: tuple[int, str] | None
-    meanwhile: tuple[int, int] | None
-    page_size: int
-
-
 _STEPS = st.builds(
     Step,
-    hours=st.sampled_from([1, 2, 30, 400, 3000]),
+    later=st.sampled_from([1, 2, 30, 400, 3000]),
     deeds=st.lists(st.integers(0, 10_000), max_size=8).map(tuple),
     fault=st.none() | st.tuples(st.integers(1, 25), st.sampled_from(sorted(_FAULTS))),
     meanwhile=st.none() | st.tuples(st.integers(1, 12), st.integers(0, 10_000)),
@@ -117,12 +106,12 @@ def test_the_facts_are_what_happened(
         options = {"url": server.url, "token": "s3cret", "start": "2026-01-01"}
         landing = Landing(Path(folder), pagerduty)
         for step in steps:
-            story.now += dt.timedelta(hours=step.hours)
+            story.now += dt.timedelta(hours=step.later)
             for choice in step.deeds:
                 story.deed(choice)
             story.now += dt.timedelta(minutes=1)
             at = story.now
-            account.peer.faults = _planned(step, story, account.peer.count)
+            account.peer.faults = step.planned(account.peer.count, story.deed, _FAULTS)
             try:
                 landing.pull({**options, "page_size": step.page_size}, at)
             except SourceError:
@@ -134,14 +123,3 @@ def test_the_facts_are_what_happened(
 
         assert landing.rows(INCIDENTS) == account.incidents()
         assert landing.rows(EPISODES) == account.episodes()
-
-
-def _planned(step: Step, story: Story, count: int) -> dict[int, Fault]:
-    planned: dict[int, Fault] = {}
-    if step.meanwhile is not None:
-        place, choice = step.meanwhile
-        planned[count + place] = faults.meanwhile(lambda: story.deed(choice))
-    if step.fault is not None:
-        place, kind = step.fault
-        planned[count + place] = _FAULTS[kind]
-    return planned

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from connectors.contract import SourceError
 from tests import peer as faults
 from tests.connectors.landed import Landing
 from tests.connectors.servicenow_instance import TOKEN, USER, Instance, at, incident, number
+from tests.connectors.steps import Step
 from tests.peer import Clock, Fault
 from tests.peer_lists import Record, Records
 
@@ -40,20 +40,9 @@ _FAULTS: dict[str, Fault] = {
 }
 
 
-@dataclass(frozen=True)
-class Step:
-    """Some time goes by, things happen, and then a pull goes right or wrong."""
-
-    minutes: int
-    deeds: tuple[int, ...]
-    fault: tuple[int, str] | None
-    meanwhile: tuple[int, int] | None
-    page_size: int
-
-
 _STEPS = st.builds(
     Step,
-    minutes=st.sampled_from([0, 1, 20, 5000]),
+    later=st.sampled_from([0, 1, 20, 5000]),
     deeds=st.lists(st.integers(0, 10_000), max_size=8).map(tuple),
     fault=st.none() | st.tuples(st.integers(1, 12), st.sampled_from(sorted(_FAULTS))),
     meanwhile=st.none() | st.tuples(st.integers(1, 9), st.integers(0, 10_000)),
@@ -137,10 +126,10 @@ def test_the_facts_are_what_servicenow_has(steps: list[Step], drift: int, most: 
             landing.pull({**options, "page_size": page_size}, now)
 
         for step in steps:
-            story.now += dt.timedelta(minutes=step.minutes)
+            story.now += dt.timedelta(minutes=step.later)
             for choice in step.deeds:
                 story.deed(choice)
-            peer.faults = _planned(step, story, peer.count)
+            peer.faults = step.planned(peer.count, story.deed, _FAULTS)
             try:
                 pull(step.page_size)
             except SourceError:
@@ -152,14 +141,3 @@ def test_the_facts_are_what_servicenow_has(steps: list[Step], drift: int, most: 
         assert landing.rows(f"select {columns} from incidents order by 1") == story.truth()
         episodes = "select incident_id, opened_at, resolved_at from incident_episodes order by 1"
         assert landing.rows(episodes) == [(r[0], r[3], r[4]) for r in story.truth()]
-
-
-def _planned(step: Step, story: Story, count: int) -> dict[int, Fault]:
-    planned: dict[int, Fault] = {}
-    if step.meanwhile is not None:
-        place, choice = step.meanwhile
-        planned[count + place] = faults.meanwhile(lambda: story.deed(choice))
-    if step.fault is not None:
-        place, kind = step.fault
-        planned[count + place] = _FAULTS[kind]
-    return planned

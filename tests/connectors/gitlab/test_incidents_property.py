@@ -16,6 +16,7 @@ from connectors import gitlab
 from connectors.contract import SourceError
 from tests import peer as faults
 from tests.connectors.landed import Landing
+from tests.connectors.steps import Step
 from tests.gitlab_server import GitLab, hour, told
 from tests.peer import Clock
 
@@ -39,20 +40,9 @@ _SEVERITIES = {"S1": "sev1", "S2": "sev2"}
 _ENTRIES = ({"labels": ["outage", "incident"]}, {"issue_type": "incident"})
 
 
-@dataclass(frozen=True)
-class Step:
-    """Some time goes by, things happen, and then a pull goes right or wrong."""
-
-    hours: int
-    deeds: tuple[int, ...]
-    fault: tuple[int, str] | None
-    meanwhile: tuple[int, int] | None
-    page_size: int
-
-
 _STEPS = st.builds(
     Step,
-    hours=st.sampled_from([1, 2, 30]),
+    later=st.sampled_from([1, 2, 30]),
     deeds=st.integers(0, 2**32).map(lambda seed: tuple(Random(seed).choices(range(700), k=9))),
     fault=st.none() | st.tuples(st.integers(1, 20), st.sampled_from(sorted(_FAULTS))),
     meanwhile=st.none() | st.tuples(st.integers(1, 12), st.integers(0, 10_000)),
@@ -149,16 +139,10 @@ def test_the_facts_are_what_happened_to_the_issues(
         }
         landing = Landing(Path(folder), gitlab)
         for step in steps:
-            story.hours += step.hours
+            story.hours += step.later
             for choice in step.deeds:
                 story.deed(choice)
-            count, planned = system.peer.count, {}
-            if step.meanwhile:
-                place, choice = step.meanwhile
-                planned[count + place] = faults.meanwhile(lambda deed=choice: story.deed(deed))
-            if step.fault:
-                planned[count + step.fault[0]] = _FAULTS[step.fault[1]]
-            system.peer.faults = planned
+            system.peer.faults = step.planned(system.peer.count, story.deed, _FAULTS)
             try:
                 landing.pull({**options, "page_size": step.page_size}, hour(story.hours))
             except SourceError:

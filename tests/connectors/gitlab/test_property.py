@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +16,7 @@ from connectors.contract import SourceError
 from connectors.gitlab_api import moment
 from tests import peer as faults
 from tests.connectors.landed import Landing
+from tests.connectors.steps import Step
 from tests.gitlab_server import GitLab, hour, told
 from tests.peer import Clock
 
@@ -37,20 +37,9 @@ _ENVIRONMENTS = ("production", "prod-us", "staging")
 _FAILED = {"success": False, "failed": True}
 
 
-@dataclass(frozen=True)
-class Step:
-    """Some time goes by, things happen, and then a pull goes right or wrong."""
-
-    hours: int
-    deeds: tuple[int, ...]
-    fault: tuple[int, str] | None
-    meanwhile: tuple[int, int] | None
-    page_size: int
-
-
 _STEPS = st.builds(
     Step,
-    hours=st.sampled_from([1, 2, 30]),
+    later=st.sampled_from([1, 2, 30]),
     # Spread evenly, for small numbers alone would hardly ever ship a merge request twice.
     deeds=st.integers(0, 2**32).map(lambda seed: tuple(Random(seed).choices(range(300), k=12))),
     fault=st.none() | st.tuples(st.integers(1, 20), st.sampled_from(sorted(_FAULTS))),
@@ -140,16 +129,10 @@ def test_the_facts_are_what_was_deployed(steps: list[Step], by_environment: bool
         }
         landing = Landing(Path(folder), gitlab)
         for step in steps:
-            story.hours += step.hours
+            story.hours += step.later
             for choice in step.deeds:
                 story.deed(choice)
-            count, planned = system.peer.count, {}
-            if step.meanwhile:
-                place, choice = step.meanwhile
-                planned[count + place] = faults.meanwhile(lambda deed=choice: story.deed(deed))
-            if step.fault:
-                planned[count + step.fault[0]] = _FAULTS[step.fault[1]]
-            system.peer.faults = planned
+            system.peer.faults = step.planned(system.peer.count, story.deed, _FAULTS)
             try:
                 landing.pull({**options, "page_size": step.page_size}, hour(story.hours + 1))
             except SourceError:
