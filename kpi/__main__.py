@@ -187,12 +187,16 @@ def query(
     ] = None,
     format: Annotated[Format, typer.Option(help="How to write the answer.")] = Format.table,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement instead.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say instead which way each number is computed.")
+    ] = False,
 ) -> None:
     """Answers from the current edition."""
     from kpi.answers import ask, statement
     from kpi.check import unpublished
     from kpi.questions import Question, QuestionRefused
     from kpi.remarks import remarks
+    from kpi.ways import ways
 
     question = Question(
         tuple(dict.fromkeys(metrics)),
@@ -210,6 +214,10 @@ def query(
     try:
         if sql:
             print(statement(edition, question).sql)
+            return
+        if explain:
+            columns = ["metric", "of", "table", "way"]
+            write(format, columns, [{**vars(w), "way": str(w)} for w in ways(edition, question)])
             return
         answer = ask(edition, question)
     except QuestionRefused as error:

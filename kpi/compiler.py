@@ -14,8 +14,9 @@ from typing import Any
 
 from kpi.expression import ROW, FactValue, Formula, quoted
 from kpi.period_rows import PeriodRows, unnested
-from kpi.plan import Group, Node, Plan, fact_value, inputs, tables_below
+from kpi.plan import Group, Node, Plan, inputs, tables_below
 from kpi.questions import Facts, Question, QuestionRefused, asked_periods, check_question
+from kpi.rollups import SCHEMA, UNDIVIDED, ExactAnswers
 from kpi.vocabulary import Metric, Vocabulary
 
 # Screens ask the same questions again and again; of these many the statement is kept.
@@ -99,6 +100,8 @@ class _Writer:
         """A group's rows aggregated by period and key, with what that needs before it."""
         if group.table not in self.plan.facts:
             return [(f"f{index}", self._nothing(group))]
+        if isinstance(group.rollup, ExactAnswers):
+            return [(f"f{index}", self._kept(index, group, group.rollup))]
         rows = PeriodRows(self.plan, index, group, self.parameters)
         selected = [] if self.plan.total else [f"{rows.period} AS period"]
         selected += [
@@ -109,15 +112,49 @@ class _Writer:
         selected += [f"{sql} AS {column}" for sql, column in group.columns.items()]
         wheres = list(rows.wheres)
         # A key is answered where a row of an asked metric has it, however many are asked together.
-        every = {fact_value(metric).condition: None for _, metric in group.nodes}
-        if None not in every:
-            either = " OR ".join(f"({own})" for own in every)
-            wheres.append(f"({either})" if len(every) > 1 else either)
+        either = " OR ".join(group.conditions())
+        if either and group.rollup is None:
+            wheres.append(f"({either})" if len(group.conditions()) > 1 else either)
         wheres += [f"({asked.sql})" for asked in self.plan.conditions]
         sql = (
             f"  SELECT {', '.join(selected)}\n  FROM {rows.source}\n  WHERE {' AND '.join(wheres)}"
         )
-        return [*rows.steps, (f"f{index}", f"{sql}\n  GROUP BY {by}" if by else sql)]
+        if by:
+            sql += f"\n  GROUP BY {by}"
+        if group.rollup is not None and self.plan.keys:
+            sql += f"\n  HAVING {either}"
+        return [*rows.steps, (f"f{index}", sql)]
+
+    def _kept(self, index: int, group: Group, rollup: ExactAnswers) -> str:
+        """The answers that were computed when the edition was published."""
+        plan, name = self.plan, f"kept{index}"
+        word = plan.question.by[0] if plan.keys else UNDIVIDED
+        starts = [period.start for period in plan.shifted[group.back]]
+        self.parameters |= {
+            f"{name}_p": starts,
+            f"{name}_grain": plan.question.grain,
+            f"{name}_word": word,
+            f"{name}_low": min(starts),
+            f"{name}_high": max(starts),
+        }
+        selected = [f"{ROW}.period AS period"]
+        if word:
+            selected.append(f"CAST({ROW}.member AS {plan.type_of(group.table, word)}) AS d0")
+        selected += [f"{sql} AS {column}" for sql, column in group.columns.items()]
+        wheres = [
+            f"{ROW}.grain = ${name}_grain",
+            f"{ROW}.dimension = ${name}_word",
+            f"{ROW}.period BETWEEN ${name}_low AND ${name}_high",
+        ]
+        # What a shifted question leaves out between its periods shall not add keys.
+        if plan.has_gaps(group.back):
+            wheres.append(f"list_contains(${name}_p, {ROW}.period)")
+        if word:
+            wheres.append(f"({' OR '.join(group.conditions())})")
+        return (
+            f"  SELECT {', '.join(selected)}\n  FROM {SCHEMA}.{quoted(rollup.name)} AS {ROW}\n"
+            f"  WHERE {' AND '.join(wheres)}"
+        )
 
     def _nothing(self, group: Group) -> str:
         """A table that no source has filled yet: the right columns and no row."""
@@ -183,7 +220,7 @@ class _Writer:
 
     def _of_facts(self, node: Node, metric: Metric, formula: Formula) -> dict[str, str]:
         index, group = self.plan.group_of(node)
-        known = f"p.{self.plan.known[group.table, group.back]}"
+        known = f"p.{self.plan.known[metric.tables[0], group.back]}"
         slots = {}
         counts = []
         for position, (aggregate, *columns) in enumerate(group.columns_of(metric)):

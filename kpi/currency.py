@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kpi.fact_tables import name_of
+from kpi import touched
+from kpi.fact_tables import columns_of, name_of
 from kpi.parsing import literal, quoted
 from kpi.periods import Calendar
 
@@ -83,9 +84,11 @@ def convert(
         connection.execute(
             f"create or replace temp table converted as {_converted(table, money, into, calendar)}"
         )
+        other = f"f.rowid = c.entry and f.{amount} is distinct from c.amount"
+        changed = f"(select f.* from {fact} f, temp.main.converted c where {other})"
+        touched.note_rows(connection, table, columns_of(connection, table), changed)
         connection.execute(
-            f"update {fact} set {amount} = c.amount from temp.main.converted c "
-            f"where {fact}.rowid = c.entry and {fact}.{amount} is distinct from c.amount"
+            f"update {fact} f set {amount} = c.amount from temp.main.converted c where {other}"
         )
         gaps = connection.execute(
             f"select c.currency, count(*), min(c.day), max(c.day) from temp.main.converted c "

@@ -8,6 +8,7 @@ import duckdb
 
 from connectors.contract import Column, SourceError
 from connectors.tables import TABLES
+from kpi import touched
 from kpi.landing import reread, type_name
 from kpi.parsing import literal, quoted
 
@@ -193,5 +194,6 @@ def retype(
         )
         notes.append(f"column {column.name!r} of {table} is {kind} now, it was {now}")
     if changes:
+        touched.note_all(connection, table)
         _change(connection, table, changes)
     return notes

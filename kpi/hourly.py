@@ -15,7 +15,7 @@ from kpi.expression import ROW, FactValue, Formula, quoted
 from kpi.period_rows import PeriodRows
 from kpi.periods import DAY, FIRST_DAY, Calendar
 from kpi.plan import Group, Node, Plan, fact_value, inputs
-from kpi.questions import Question, QuestionRefused
+from kpi.questions import Question, QuestionRefused, alone
 from kpi.reach import OVERLAPPING, Own
 from kpi.vocabulary import Metric, Vocabulary
 
@@ -110,7 +110,8 @@ def hourly(edition: Readable, metric: Metric, *, beside: tuple[str, ...] = ()) -
     calendar = vocabulary.calendar
     began, clock = _beginnings(calendar, step, first, end)
     question = Question((metric.name,), "day", start=first, end=end, own_rows=True)
-    plan = Plan(vocabulary, question, edition.facts, ())
+    # Of hours nothing is kept ready.
+    plan = Plan(vocabulary, question, alone(edition.facts), ())
     sql, parameters = _statement(plan, metric, step, len(began))
     rows = np.array(edition.query(sql, parameters), dtype=float).reshape(len(began), -1)
     below = rows[:, 1] if rows.shape[1] > 1 else None

@@ -8,7 +8,16 @@ import hashlib
 import duckdb
 
 from connectors.tables import TABLES
-from kpi import deliveries, fact_tables, history, imprint, redefining, run_book
+from kpi import (
+    deliveries,
+    fact_tables,
+    history,
+    imprint,
+    redefining,
+    rollups,
+    run_book,
+    touched,
+)
 
 _REMEMBERED = """
 create schema if not exists kpi;
@@ -21,6 +30,8 @@ create schema if not exists facts;
 {history.TABLES}
 {redefining.TABLES}
 {imprint.TABLE}
+{rollups.TABLE}
+{touched.TABLE}
 create table if not exists kpi.version (version bigint);
 insert into kpi.version select 0 where not exists (from kpi.version);
 """

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from kpi import touched
 from kpi.fact_tables import columns_of, name_of
 from kpi.parsing import literal, quoted
 from kpi.staging import Origin, Staged, names
@@ -54,6 +55,7 @@ def merge(staged: Staged) -> Counts:
 
 def _become_table(staged: Staged) -> Counts:
     into = staged.origin.into
+    touched.note_all(staged.connection, into)
     staged.connection.execute(f"drop table {name_of(into)}")
     staged.connection.execute(f"alter table {staged.table} rename to {quoted(into)}")
     return Counts(new=staged.rows)
@@ -62,20 +64,27 @@ def _become_table(staged: Staged) -> Counts:
 def _insert(staged: Staged, where: str) -> int:
     own = names(staged.plan.types())
     system = staged.origin.system()
+    wanted = f"{_alive(staged)} and {where}"
+    added = f"(select {own} from {staged.table} where {wanted})"
+    touched.note_rows(staged.connection, staged.origin.into, staged.plan.types(), added)
     return affected(
         staged.connection,
         f"insert into {name_of(staged.origin.into)} ({own}, {names(system)}) "
         f"select {own}, {', '.join(system.values())} from {staged.table} "
-        f"where {_alive(staged)} and {where} order by rowid",
+        f"where {wanted} order by rowid",
     )
 
 
 def _drop_rows(staged: Staged) -> int:
-    return affected(
-        staged.connection,
-        f"delete from {name_of(staged.origin.into)} "
-        f"where _source = {literal(staged.origin.source)}",
-    )
+    into = staged.origin.into
+    own = f"{name_of(into)} where _source = {literal(staged.origin.source)}"
+    _note(staged.connection, into, f"(select * from {own})")
+    return affected(staged.connection, f"delete from {own}")
+
+
+def _note(connection: duckdb.DuckDBPyConnection, into: str, rows: str) -> None:
+    """Notes rows of a fact table as touched, as they are now."""
+    touched.note_rows(connection, into, columns_of(connection, into), rows)
 
 
 def _match(staged: Staged) -> None:
@@ -125,19 +134,32 @@ def _rewrite_changed(staged: Staged) -> None:
         f"from {_MATCHED} m join {staged.table} s on s.rowid = m.staged "
         f"join {fact} t on t.rowid = m.target where {_CHANGED}"
     )
-    connection.execute(
-        f"delete from {fact} where rowid in (select target from {_MATCHED} where {_CHANGED})"
-    )
+    into, changed = staged.origin.into, f"select target from {_MATCHED} where {_CHANGED}"
+    _note(connection, into, f"(select * from {fact} where rowid in ({changed}))")
+    _note(connection, into, "temp.main.rewritten")
+    connection.execute(f"delete from {fact} where rowid in ({changed})")
     connection.execute(f"insert into {fact} by name from temp.main.rewritten")
     connection.execute("drop table temp.main.rewritten")
 
 
 def mark_deleted(connection: duckdb.DuckDBPyConnection, origin: Origin, targets: str) -> int:
     """Marks rows as deleted at their source; `targets` selects their rowids."""
+    gone = f"(select * from {name_of(origin.into)} where rowid in ({targets}))"
+    _note(connection, origin.into, gone)
     return affected(
         connection,
         f"update {name_of(origin.into)} set _deleted_at = timestamp {literal(origin.at)}, "
         f"_run = {origin.run} where rowid in ({targets})",
+    )
+
+
+def mark_restored(connection: duckdb.DuckDBPyConnection, origin: Origin, targets: str) -> None:
+    """Marks deleted rows as there again; `targets` selects their rowids."""
+    back = f"(select * from {name_of(origin.into)} where rowid in ({targets}))"
+    _note(connection, origin.into, back)
+    connection.execute(
+        f"update {name_of(origin.into)} set _deleted_at = null, _run = {origin.run}, "
+        f"_last_seen = timestamp {literal(origin.at)} where rowid in ({targets})"
     )
 
 

@@ -6,10 +6,12 @@ import datetime as dt
 from typing import Any
 
 from kpi.expression import ROW, quoted
-from kpi.periods import DAY, FIRST_DAY, LAST_DAY
+from kpi.periods import DAY as ONE_DAY
+from kpi.periods import FIRST_DAY, LAST_DAY, Calendar
 from kpi.plan import Group, Plan
 from kpi.questions import QuestionRefused
 from kpi.reach import AsOf, Latest, Own, first_day
+from kpi.rollups import DAY, SCHEMA
 
 # A zone changes its clocks twice a year; beyond this many changes the database converts each row.
 _MOST_OFFSETS = 40
@@ -29,7 +31,7 @@ class PeriodRows:
         self.index = index
         self.group = group
         self.parameters = parameters
-        self.columns = plan.facts[group.table].columns
+        self.columns = {DAY: "DATE"} if group.rollup else plan.facts[group.table].columns
         self.periods = list(dict.fromkeys(plan.shifted[group.back]))
         self.steps: list[tuple[str, str]] = []
         self.wheres: list[str] = []
@@ -47,8 +49,11 @@ class PeriodRows:
                 self._framed(time)
 
     def _table(self) -> str:
-        """The fact table, with the dimensions that it looks up elsewhere."""
+        """The rows, with the dimensions that they look up elsewhere."""
         table = self.plan.vocabulary.tables[self.group.table]
+        name = f"main.{quoted(table.name)}"
+        if self.group.rollup is not None:
+            name = f"{SCHEMA}.{quoted(self.group.rollup.name)}"
         wanted = {*self.plan.question.by}
         wanted |= {name.name for c in self.plan.conditions for name in c.columns}
         joins = []
@@ -68,9 +73,8 @@ class PeriodRows:
                 joins.append(f" LEFT JOIN ({once}) AS l{index} ON l{index}.{on} = r.{on}")
                 looked_up += [f"l{index}.{quoted(word)}" for word in words]
         if not looked_up:
-            return f"main.{quoted(self.group.table)}"
-        table_sql = f"main.{quoted(self.group.table)} AS r{''.join(joins)}"
-        return f"(SELECT r.*, {', '.join(looked_up)} FROM {table_sql})"
+            return name
+        return f"(SELECT r.*, {', '.join(looked_up)} FROM {name} AS r{''.join(joins)})"
 
     def _bound(self, column: str, name: str, days: list[dt.date]) -> str:
         """A list of bounds in the column's own terms: local days, or their UTC instants."""
@@ -93,10 +97,12 @@ class PeriodRows:
         ]
         if self.plan.total:
             return
-        day = time if self.columns.get(column) == "DATE" else self._local_day(time, low, high)
+        day = time
+        if self.columns.get(column) != "DATE":
+            day = local_day(self.calendar, time, (low, high), self.parameters, f"clock{self.index}")
         self.period = self._first_day(day, low)
         # What a shifted question leaves out between its periods shall not add keys.
-        if sum(period.days for period in self.periods) < (high - low).days:
+        if self.plan.has_gaps(self.group.back):
             self.parameters[f"own{self.index}"] = [p.start for p in self.periods]
             self.wheres.append(f"list_contains($own{self.index}, {self.period})")
 
@@ -120,27 +126,6 @@ class PeriodRows:
             case grain:
                 self.source += f" JOIN kpi.days AS d ON d.day = {day}"
                 return f"d.{quoted(grain)}"
-
-    def _local_day(self, time: str, low: dt.date, high: dt.date) -> str:
-        """The local day of an instant: UTC moved by the offset that the clocks had then.
-
-        Within the asked range the offset changes a few times only; comparing with those instants
-        costs a fifth of what a conversion row by row does.
-        """
-        offsets = self.calendar.offsets(low, high)
-        if len(offsets) > _MOST_OFFSETS:
-            zone = self.calendar.timezone.replace("'", "''")
-            return f"CAST(timezone('{zone}', timezone('UTC', {time})) AS DATE)"
-        micros = [round(offset.total_seconds()) * 1_000_000 for _, offset in offsets]
-        if len(micros) == 1 and micros[0] == 0:
-            return f"CAST({time} AS DATE)"
-        moved = ""
-        for change in range(1, len(offsets)):
-            name = f"clock{self.index}_{change}"
-            self.parameters[name] = offsets[change][0]
-            moved += f" WHEN {time} < ${name} THEN {micros[change - 1]}"
-        moved = f"CASE{moved} ELSE {micros[-1]} END" if moved else str(micros[-1])
-        return f"CAST(make_timestamp(epoch_us({time}) + {moved}) AS DATE)"
 
     def _frames(self, *columns: str) -> None:
         name = f"w{self.index}"
@@ -195,6 +180,33 @@ class PeriodRows:
         self._frames(*bounds)
 
 
+def local_day(
+    calendar: Calendar,
+    time: str,
+    days: tuple[dt.date, dt.date],
+    parameters: dict[str, Any],
+    name: str,
+) -> str:
+    """The local day of an instant within [first, end) local days, as SQL: UTC moved by the offset.
+
+    Within the range the offset changes a few times only; comparing with those instants costs a
+    fifth of what a conversion row by row does. They are added to `parameters` under this name.
+    """
+    offsets = calendar.offsets(*days)
+    if len(offsets) > _MOST_OFFSETS:
+        zone = calendar.timezone.replace("'", "''")
+        return f"CAST(timezone('{zone}', timezone('UTC', {time})) AS DATE)"
+    micros = [round(offset.total_seconds()) * 1_000_000 for _, offset in offsets]
+    if len(micros) == 1 and micros[0] == 0:
+        return f"CAST({time} AS DATE)"
+    moved = ""
+    for change in range(1, len(offsets)):
+        parameters[f"{name}_{change}"] = offsets[change][0]
+        moved += f" WHEN {time} < ${name}_{change} THEN {micros[change - 1]}"
+    moved = f"CASE{moved} ELSE {micros[-1]} END" if moved else str(micros[-1])
+    return f"CAST(make_timestamp(epoch_us({time}) + {moved}) AS DATE)"
+
+
 def extent(table: str, time: str) -> str:
     """The statement that tells the first and the last moment of a fact table, by this column.
 
@@ -204,7 +216,7 @@ def extent(table: str, time: str) -> str:
     column = quoted(time)
     return (
         f"SELECT min({column}), max({column}) FROM main.{quoted(table)} "
-        f"WHERE {column} >= DATE '{FIRST_DAY + DAY}' AND {column} < DATE '{LAST_DAY - DAY}'"
+        f"WHERE {column} >= DATE '{FIRST_DAY + ONE_DAY}' AND {column} < DATE '{LAST_DAY - ONE_DAY}'"
     )
 
 

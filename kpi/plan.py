@@ -1,4 +1,8 @@
-"""What a question comes down to: metrics in levels, and the groups of rows they are taken from."""
+"""What a question comes down to: metrics in levels, and the groups of rows they are taken from.
+
+Rows are those of a fact table, or of what an edition keeps ready of it (see `kpi.rollups`), where
+that says the same.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from typing import Any
 from kpi.expression import Aggregate, Condition, FactValue
 from kpi.periods import Period
 from kpi.questions import TOTAL, Facts, Question, asked_periods
-from kpi.reach import OVERLAPPING, Own, Reach, Span, earlier
-from kpi.vocabulary import Metric, Vocabulary
+from kpi.reach import OVERLAPPING, AsOf, Latest, Own, Reach, Span, earlier
+from kpi.rollups import DAY, DailyParts, ExactAnswers, Rollup, counted, whole
+from kpi.vocabulary import Metric, Table, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -25,34 +30,48 @@ class Node:
 
 @dataclass
 class Group:
-    """A fact table as it is aggregated once: on one time, for one reach and shift."""
+    """Rows as they are aggregated once: on one time, for one reach and shift.
+
+    The rows are those of the fact table, or of `rollup`. Undivided daily parts of several fact
+    tables stand together, and then `table` is one of them.
+    """
 
     table: str
     time: str
     reach: Reach
     back: tuple[Span, ...]
+    rollup: Rollup | None = None
     nodes: list[tuple[Node, Metric]] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)  # aggregate SQL -> its column
+    # What answers each metric; the descriptions differ where parts of tables stand together.
+    rollups: dict[str, Rollup] = field(default_factory=dict)
 
     @property
     def hoisted(self) -> str | None:
         """The condition that all its metrics share, if they do."""
         shared = {fact_value(metric).condition for _, metric in self.nodes}
-        return shared.pop() if len(shared) == 1 else None
+        return shared.pop() if len(shared) == 1 and self.rollup is None else None
+
+    def conditions(self) -> list[str]:
+        """Which rows there are keys for: those of any metric; none where all rows are of one."""
+        every = {fact_value(metric).condition: metric for _, metric in self.nodes}
+        if self.rollup is not None:
+            found = (self.rollups[m.name].present(own) for own, m in every.items())
+            return list(dict.fromkeys(found))
+        return [] if None in every else [f"({own})" for own in every]
 
     def columns_of(self, metric: Metric) -> list[tuple[Aggregate, str, str]]:
         """A metric's aggregates, each with its column and the column of what it counts."""
         condition = None if self.hoisted else fact_value(metric).condition
-        return [
-            (
-                aggregate,
-                self._column(_filtered(aggregate.sql, condition, aggregate.condition)),
-                self._column(
-                    _filtered(f"count({aggregate.counted})", condition, aggregate.condition)
-                ),
-            )
-            for aggregate in fact_value(metric).aggregates
-        ]
+        rollup = self.rollups.get(metric.name)
+        found = []
+        for aggregate in fact_value(metric).aggregates:
+            if rollup is None:
+                sql = whole(aggregate, condition), counted(aggregate, condition)
+            else:
+                sql = rollup.value(aggregate, condition), rollup.counted(aggregate, condition)
+            found.append((aggregate, self._column(sql[0]), self._column(sql[1])))
+        return found
 
     def _column(self, sql: str) -> str:
         return self.columns.setdefault(sql, f"a{len(self.columns)}")
@@ -107,6 +126,20 @@ class Plan:
         starts = [p.start for p in self.shifted[back] if p.end > first and p.start <= fresh]
         return (starts[0], starts[-1]) if starts else (None, None)
 
+    def has_gaps(self, back: tuple[Span, ...]) -> bool:
+        """Whether the periods of a shift leave days out between them."""
+        periods = dict.fromkeys(self.shifted[back])
+        low, high = min(p.start for p in periods), max(p.end for p in periods)
+        return sum(period.days for period in periods) < (high - low).days
+
+    def type_of(self, table: str, word: str) -> str:
+        """The DuckDB type of a dimension, wherever it is looked up."""
+        for lookup in self.vocabulary.tables[table].lookup:
+            if word in lookup.by:
+                found = self.facts.get(lookup.table)
+                return found.columns[word] if found else "VARCHAR"
+        return self.facts[table].columns[word]
+
     def _levels(self) -> list[list[Node]]:
         depth: dict[Node, int] = {}
 
@@ -141,13 +174,55 @@ class Plan:
             reach = metric.reach
             if self.question.own_rows and isinstance(reach, OVERLAPPING):
                 reach = Own()
-            key = (table, time, reach, node.back)
-            groups.setdefault(key, Group(*key)).nodes.append((node, metric))
+            key: tuple[Any, ...] = (table, time, reach, node.back)
+            rollup = self._rollup(metric, time, reach, node.back)
+            if rollup is not None:
+                own = rollup.reach(reach) if isinstance(rollup, DailyParts) else reach
+                key = (rollup.name, own, node.back)
+                group = groups.setdefault(key, Group(table, DAY, own, node.back, rollup))
+                group.rollups[metric.name] = rollup
+            else:
+                group = groups.setdefault(key, Group(*key))
+            group.nodes.append((node, metric))
             self.known.setdefault((table, node.back), f"k{len(self.known)}")
         for group in groups.values():
             for _, metric in group.nodes:
                 group.columns_of(metric)
         return list(groups.values())
+
+    def _rollup(
+        self, metric: Metric, time: str, reach: Reach, back: tuple[Span, ...]
+    ) -> Rollup | None:
+        """What is kept ready that says the same as the facts; None where nothing does."""
+        table = self.vocabulary.tables[metric.tables[0]]
+        facts = self.facts.get(table.name)
+        value, periods = fact_value(metric), self.shifted[back]
+        words = self._words(table)
+        for rollup in facts.rollups if facts else ():
+            if rollup.time != time:
+                continue
+            if isinstance(rollup, ExactAnswers):
+                same = rollup.reach == reach and not self.conditions
+                by = self.question.by
+                if same and rollup.answers(value, self.question.grain, by, periods):
+                    return rollup
+            elif rollup.level == (reach if isinstance(reach, AsOf) else None):
+                covers = rollup.covers(self.vocabulary.calendar, reach, periods)
+                if covers and not isinstance(reach, Latest) and rollup.answers(value, words):
+                    return rollup
+        return None
+
+    def _words(self, table: Table) -> set[str]:
+        """The columns of a fact table that the question divides or filters by.
+
+        Of a word that is looked up, that is the key by which it is.
+        """
+        wanted = {*self.question.by, *(name.name for c in self.conditions for name in c.columns)}
+        found = wanted.intersection(table.by)
+        for lookup in table.lookup:
+            if wanted.intersection(lookup.by):
+                found.add(lookup.on)
+        return found
 
 
 def inputs(vocabulary: Vocabulary, node: Node) -> dict[str, Node]:
@@ -173,10 +248,3 @@ def fact_value(metric: Metric) -> FactValue:
     """The value of a metric that is computed from rows."""
     assert isinstance(metric.value, FactValue)
     return metric.value
-
-
-def _filtered(sql: str, *conditions: str | None) -> str:
-    given = [condition for condition in conditions if condition]
-    if len(given) > 1:
-        given = [f"({condition})" for condition in given]
-    return f"{sql} FILTER (WHERE {' AND '.join(given)})" if given else sql

@@ -23,6 +23,7 @@ from kpi.history import Publication
 from kpi.imprint import Declarations
 from kpi.known_answers import Failure
 from kpi.refusal import Refusal, refusal_file
+from kpi.rolling_up import roll_up
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
@@ -120,6 +121,8 @@ def publish_open(
             declarations=sources,
             columns=columns,
         )
+        facts = Draft(warehouse.connection, vocabulary).facts
+        roll_up(warehouse.connection, vocabulary, facts)
         draft = Draft(warehouse.connection, vocabulary)
         if failures := known_answers.failures(draft, vocabulary):
             if despite is None:

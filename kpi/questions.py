@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kpi.allowlist import ExpressionRefused
 from kpi.expression import Condition, parse_condition
 from kpi.periods import COARSER, DAY, FIRST_DAY, GRAINS, Calendar, Period, covering, period_of
 from kpi.reach import earlier
+from kpi.rollups import Rollup
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.yaml_text import nearest
 
@@ -47,12 +48,18 @@ class Facts:
 
     `columns` are names and DuckDB types; `first_day` is the first local day of its default time,
     `fresh_day` the last local day of which the sources can have told: between them nothing is
-    known to be nothing.
+    known to be nothing. `rollups` are what is kept ready of it.
     """
 
     columns: Mapping[str, str]
     first_day: dt.date | None
     fresh_day: dt.date | None
+    rollups: tuple[Rollup, ...] = ()
+
+
+def alone(facts: Mapping[str, Facts]) -> dict[str, Facts]:
+    """The same facts with nothing kept ready of them, so that rows are read."""
+    return {name: replace(each, rollups=()) for name, each in facts.items()}
 
 
 def check_question(vocabulary: Vocabulary, question: Question) -> tuple[Condition, ...]:

@@ -17,7 +17,7 @@ from connectors.contract import Column, Present, SourceError
 from connectors.tables import TABLES
 from kpi import deliveries
 from kpi.fact_tables import columns_of, name_of
-from kpi.merging import affected, mark_deleted
+from kpi.merging import mark_deleted, mark_restored
 from kpi.parsing import literal, parsed, quoted, text_of
 from kpi.staging import Origin, names
 
@@ -84,15 +84,10 @@ class Reconciling:
         for listed in self._listed.values():
             if not listed.is_known:
                 continue
-            origin, fact = listed.origin, name_of(listed.origin.into)
+            origin = listed.origin
             self._mark_parts(listed)
             mark_deleted(self._connection, origin, f"select rowid from ({_vanished(listed)})")
-            affected(
-                self._connection,
-                f"update {fact} set _deleted_at = null, _run = {origin.run}, "
-                f"_last_seen = timestamp {literal(origin.at)} "
-                f"where rowid in (select rowid from ({_restored(listed)}))",
-            )
+            mark_restored(self._connection, origin, f"select rowid from ({_restored(listed)})")
 
     def _mark_parts(self, listed: _Listed) -> None:
         """What is part of a row goes with it, and comes back if it went with it.
@@ -106,17 +101,18 @@ class Reconciling:
             part = name_of(table)
             whole = " and ".join(f"p.{quoted(name)} = f.{quoted(name)}" for name in listed.key)
             of = f"from {part} p join {fact} f on {whole} and p._source = f._source"
+            of_part = replace(origin, into=table)
             mark_deleted(
                 self._connection,
-                replace(origin, into=table),
+                of_part,
                 f"select p.rowid {of} where p._deleted_at is null "
                 f"and f.rowid in ({_vanished(listed)})",
             )
-            affected(
+            mark_restored(
                 self._connection,
-                f"update {part} set _deleted_at = null, _run = {origin.run}, "
-                f"_last_seen = timestamp {literal(origin.at)} where rowid in (select p.rowid {of} "
-                f"where p._deleted_at = f._deleted_at and f.rowid in ({_restored(listed)}))",
+                of_part,
+                f"select p.rowid {of} where p._deleted_at = f._deleted_at "
+                f"and f.rowid in ({_restored(listed)})",
             )
 
     def drop(self) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kpi import rollups
 from kpi.periods import Calendar
-from kpi.questions import Facts
+from kpi.questions import Facts, NotComputable
+from kpi.rollups import Rollup
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -113,11 +115,20 @@ def read_facts(
     query: Query, tables: Mapping[str, TableReport], calendar: Calendar
 ) -> dict[str, Facts]:
     """What questions must know of every fact table that has columns."""
+    kept = read_rollups(query)
     return {
-        table: Facts(kinds, report.first_day, _fresh_day(report, calendar))
+        table: Facts(kinds, report.first_day, _fresh_day(report, calendar), kept.get(table, ()))
         for table, kinds in read_columns(query).items()
         if (report := tables.get(table))
     }
+
+
+def read_rollups(query: Query) -> dict[str, tuple[Rollup, ...]]:
+    """What is kept ready of each fact table; nothing in an edition of an earlier version."""
+    try:
+        return rollups.read(query)
+    except NotComputable:
+        return {}
 
 
 def fresh_until(tables: Mapping[str, TableReport]) -> dict[str, dt.datetime]:

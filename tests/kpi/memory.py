@@ -6,18 +6,21 @@ import datetime as dt
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import duckdb
 
+from kpi import rollups, touched
 from kpi.editions import SourceReport
 from kpi.imprint import every_day
+from kpi.keeper import Limits
 from kpi.period_rows import extent
 from kpi.periods import Calendar
-from kpi.questions import Facts, NotComputable
+from kpi.questions import Facts, NotComputable, alone
 from kpi.restated import Key, Restated
+from kpi.rolling_up import roll_up
 from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
 
@@ -108,10 +111,30 @@ class Memory:
         """Puts these fact tables in the place of those before."""
         for name in self.facts:
             self.query(f'DROP TABLE main."{name}"')
+        if any(each.rollups for each in self.facts.values()):
+            self._connection.execute("DROP SCHEMA rollups CASCADE; DELETE FROM kpi.rollups")
         if isinstance(fresh_until, dt.datetime):
             fresh_until = dict.fromkeys(tables, fresh_until)
         self.fresh_until = dict(fresh_until)
         self.facts = {name: self._fill(name, table) for name, table in tables.items()}
+
+    def roll_up(self, limits: Limits | None = None) -> None:
+        """Keeps ready what questions ask for, as a publication does."""
+        self._connection.execute(rollups.TABLE + touched.TABLE)
+        facts = alone(self.facts)
+        roll_up(self._connection, self.vocabulary, facts, limits)
+        kept = rollups.read(self.query)
+        self.facts = {n: replace(f, rollups=kept.get(n, ())) for n, f in facts.items()}
+
+    def change(self, table: str, old: str, change: str, new: str) -> None:
+        """Changes rows as a refresh does: what they were and what they become is noted.
+
+        `old` and `new` select rows, before the change and after it.
+        """
+        columns = self.facts[table].columns
+        touched.note_rows(self._connection, table, columns, f"({old})")
+        self._connection.execute(change)
+        touched.note_rows(self._connection, table, columns, f"({new})")
 
     def adopt(self, vocabulary: str) -> None:
         """Puts these definitions in the place of those before; the calendar must be the same."""

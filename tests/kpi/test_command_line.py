@@ -227,6 +227,16 @@ def test_a_deprecated_metric_is_answered_and_named_on_stderr(home: Path, tmp_pat
     )
 
 
+def test_explain_says_which_way_a_number_is_computed(home: Path) -> None:
+    result = kpi(home, "query", "answers", "--explain", "--format", "csv")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "metric,of,table,way",
+        "answers,answers,surveys,added up from parts that are kept by day",
+    ]
+
+
 def test_sql_prints_the_statement_instead(home: Path) -> None:
     result = kpi(home, "query", "answers", "--where", "region = 'EMEA'", "--sql")
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kpi import touched
 from kpi.answers import ask
 from kpi.compiler import Question
 from kpi.currency import convert
@@ -187,7 +188,7 @@ def test_a_rate_that_is_corrected_changes_what_it_had_made(
 def tables() -> Iterator[duckdb.DuckDBPyConnection]:
     """Tables without a rate and without an entry."""
     with duckdb.connect() as connection:
-        connection.execute("create schema facts")
+        connection.execute(f"create schema facts; create schema kpi; {touched.TABLE}")
         connection.execute(
             "create table main.fx_rates (day date, base varchar, currency varchar, "
             "rate decimal(18,8))"

@@ -1,0 +1,169 @@
+"""What keeping rollups needs to know: the facts, which days were touched, and the limits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kpi.expression import quoted
+from kpi.parsing import literal
+from kpi.period_rows import local_day
+from kpi.periods import DAY, FIRST_DAY, LAST_DAY
+from kpi.questions import Facts
+from kpi.rollups import BEFORE, SCHEMA, Column
+from kpi.touched import Touched
+from kpi.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import duckdb
+
+_INSTANT = dt.timedelta(microseconds=1)
+# As many stretches of days are looked for one by one.
+_STRETCHES = 30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is worth keeping.
+
+    Rows that are kept must be fewer than one for every `facts_each` facts, or than `few`. Exact
+    answers are kept of tables with at least `many` facts: of fewer, asking costs nothing. A
+    statement that computes them reads at most `at_once` rows (a median holds all it is taken of: 16
+    bytes each), and all of them together at most `readings` for each fact, or `few_readings`: a
+    fact that lies in many windows is read for each.
+    """
+
+    facts_each: int = 5
+    few: int = 1_000
+    many: int = 50_000
+    at_once: int = 10_000_000
+    readings: int = 6
+    few_readings: int = 20_000_000
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """A working database with the definitions to keep rollups by."""
+
+    connection: duckdb.DuckDBPyConnection
+    vocabulary: Vocabulary
+    facts: Mapping[str, Facts]
+    touched: Touched
+    limits: Limits
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, table: str) -> int:
+        """How many facts a table has."""
+        if table not in self._counts:
+            ((count,),) = self.connection.execute(f"select count(*) from {view(table)}").fetchall()
+            self._counts[table] = int(count)
+        return self._counts[table]
+
+    def is_worth(self, rows: int, facts: int) -> bool:
+        """Whether so many rows may be kept of so many facts."""
+        return rows <= max(self.limits.few, facts // self.limits.facts_each)
+
+    def on_days(self, table: str, column: str) -> bool:
+        """Whether a time is a local day already, rather than an instant in UTC."""
+        return self.facts[table].columns.get(column) == "DATE"
+
+    def touched_days(self, table: str, columns: Iterable[str]) -> set[dt.date]:
+        """The local days that touched rows have or had, `BEFORE` for those before the calendar."""
+        calendar = self.vocabulary.calendar
+        found: set[dt.date] = set()
+        for column in columns:
+            for day in self.touched.days(table, column):
+                if self.on_days(table, column):
+                    found.add(day)
+                    continue
+                begin = dt.datetime.combine(day, dt.time())
+                found |= {calendar.local_day(begin), calendar.local_day(begin + DAY - _INSTANT)}
+        return {max(day, BEFORE) if day >= FIRST_DAY else BEFORE for day in found if day < LAST_DAY}
+
+    def bound(self, table: str, column: str, day: dt.date) -> str:
+        """The beginning of a local day as a column has it."""
+        if self.on_days(table, column):
+            return f"date '{day}'"
+        return f"timestamp {literal(self.vocabulary.calendar.midnight(day))}"
+
+    def day_of(
+        self,
+        table: str,
+        column: str,
+        field: str,
+        days: tuple[dt.date, dt.date],
+        parameters: dict[str, Any],
+    ) -> str:
+        """The local day of a field within [first, end), or `BEFORE`, as SQL."""
+        first = self.bound(table, column, FIRST_DAY)
+        day = field
+        if not self.on_days(table, column):
+            day = local_day(self.vocabulary.calendar, field, days, parameters, f"{column}_clock")
+        return f"case when {field} < {first} then date '{BEFORE}' else {day} end"
+
+    def within(self, table: str, column: str, field: str, days: Collection[dt.date]) -> str:
+        """The condition that a field lies in the stretches that these days make up."""
+        stretches = [
+            f"({field} >= {self.bound(table, column, low)} "
+            f"and {field} < {self.bound(table, column, high)})"
+            for low, high in stretches_of(day for day in days if day != BEFORE)
+        ]
+        if BEFORE in days:
+            stretches.append(f"{field} < {self.bound(table, column, FIRST_DAY)}")
+        return f"({' or '.join(stretches)})"
+
+    def span(self, table: str, column: str) -> tuple[dt.date, dt.date] | None:
+        """The first local day within the calendar that a column has, and the one after the last."""
+        field = quoted(column)
+        low, high = (self.bound(table, column, day) for day in (FIRST_DAY, LAST_DAY))
+        ((first, last),) = self.connection.execute(
+            f"select min({field}), max({field}) from {view(table)} "
+            f"where {field} >= {low} and {field} < {high}"
+        ).fetchall()
+        if first is None:
+            return None
+        if isinstance(first, dt.datetime):
+            calendar = self.vocabulary.calendar
+            first, last = calendar.local_day(first), calendar.local_day(last)
+        return first, last + DAY
+
+    def columns(
+        self, owner: str, wanted: Iterable[str], rows: str, prefix: str
+    ) -> dict[str, Column]:
+        """A column for each aggregate over these rows (what stands after FROM), by its SQL."""
+        every = list(dict.fromkeys(wanted))
+        described = self.connection.execute(f"describe select {', '.join(every)} from {rows}")
+        kinds = [kind for _, kind, *_ in described.fetchall()]
+        return {
+            sql: Column(f"{prefix}{digest(owner, sql)[:12]}", kind)
+            for sql, kind in zip(every, kinds, strict=True)
+        }
+
+
+def stretches_of(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """The stretches, half open, that days make up; many as one that holds them all."""
+    found: list[tuple[dt.date, dt.date]] = []
+    for day in sorted(set(days)):
+        if found and found[-1][1] == day:
+            found[-1] = (found[-1][0], day + DAY)
+        else:
+            found.append((day, day + DAY))
+    return found if len(found) <= _STRETCHES else [(found[0][0], found[-1][1])]
+
+
+def digest(*told: object) -> str:
+    """A text that differs where any of this does."""
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def view(table: str) -> str:
+    """A fact table's rows as metrics read them."""
+    return f"main.{quoted(table)}"
+
+
+def kept(name: str) -> str:
+    """A table of kept rows."""
+    return f"{SCHEMA}.{quoted(name)}"
