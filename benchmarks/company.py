@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
-
-from kpi.imprint import every_day
-from kpi.questions import Facts
-from kpi.vocabulary import Vocabulary
-from kpi.vocabulary_file import load_vocabulary
+import pyarrow as pa
 
 FIRST = dt.date(2023, 1, 1)
 LAST = dt.date(2025, 12, 31)
-FRESH = dt.datetime(2026, 1, 2)
-_SECONDS = ((LAST - FIRST).days + 1) * 86_400
+DAYS = (LAST - FIRST).days + 1
+# As many rows are drawn at once.
+_CHUNK = 5_000_000
 
-# chance(row, n) is a number in [0, 1) that a row draws for its n-th column.
+# chance(row, n) is a number in [0, 1) that a row draws for its n-th column. Rows come in the order
+# of time, as systems tell them; those behind the last row of all happen on the days after the last.
 _MACROS = f"""
 create temp macro chance(row, n) as
     (hash(row * 2000003 + n) % 999999937)::double / 999999937.0;
-create temp macro moment(row, n) as
-    timestamp '{FIRST}' + to_seconds(cast(floor(chance(row, n) * {_SECONDS}) as bigint));
+create temp macro moment(row, n) as timestamp '{FIRST}'
+    + to_seconds(cast(floor((row + chance(row, n)) * {DAYS * 86_400} / {{rows}}) as bigint));
 create temp macro one_of(row, n, words) as
     words[1 + cast(floor(chance(row, n) * len(words)) as int)];
 create temp macro numbered(row, n, word, count) as
@@ -35,30 +34,38 @@ _REGIONS = "['north', 'east', 'south', 'west']"
 # month without any answer.
 _TABLES = {
     "orders": f"""
-        moment(i, 1) as ordered_at,
+        i as order_id, moment(i, 1) as ordered_at,
         cast(4 + 500 * chance(i, 2) * chance(i, 3) as decimal(18, 2)) as amount,
         one_of(i, 4, {_REGIONS}) as region, numbered(i, 5, 'product-', 50) as product""",
     "incidents": f"""
-        moment(i, 11) as opened_at,
+        'incident-' || i as incident_id, moment(i, 11) as opened_at,
         case when chance(i, 12) >= 0.03 then moment(i, 11) + to_seconds(cast(floor(
             60 + 259200 * chance(i, 13) * chance(i, 14) * chance(i, 15)) as bigint))
         end as resolved_at,
         one_of(i, 16, ['sev1', 'sev2', 'sev3', 'sev4']) as severity,
         numbered(i, 17, 'service-', 20) as service, one_of(i, 18, {_REGIONS}) as region""",
     "deployments": """
-        moment(i, 21) as committed_at,
+        'deployment-' || i as deployment_id, moment(i, 21) as committed_at,
         moment(i, 21) + to_seconds(cast(floor(
             300 + 1209600 * chance(i, 22) * chance(i, 23)) as bigint)) as deployed_at,
         numbered(i, 24, 'service-', 20) as service,
         case when chance(i, 25) < 0.05 then 'failed' else 'succeeded' end as status""",
     "checks": """
-        moment(i, 31) as checked_at, numbered(i, 32, 'service-', 20) as service,
+        i as check_id, moment(i, 31) as checked_at, numbered(i, 32, 'service-', 20) as service,
         chance(i, 33) >= 0.002 as up""",
     "surveys": f"""
-        moment(i, 41) as answered_at,
-        case when chance(i, 42) >= 0.01 then cast(floor(11 * sqrt(chance(i, 43))) as int)
+        'response-' || i as response_id, moment(i, 41) as answered_at,
+        case when chance(i, 42) >= 0.01 then cast(floor(11 * sqrt(chance(i, 43))) as smallint)
         end as score,
         one_of(i, 44, {_REGIONS}) as region""",
+}
+TABLES = tuple(_TABLES)
+KEYS = {
+    "orders": "order_id",
+    "incidents": "incident_id",
+    "deployments": "deployment_id",
+    "checks": "check_id",
+    "surveys": "response_id",
 }
 _TIMES = {
     "orders": "ordered_at",
@@ -96,12 +103,13 @@ _MORE = {
     "score": "avg(score) from surveys",
     "revenue_per_incident": "revenue / incidents_opened",
 }
+SIX_AND_PARTS: tuple[str, ...] = (*_PARTS, *SIX)
 TWENTY: tuple[str, ...] = (*SIX, *_PARTS, *_MORE)
 _ALL = {**_PARTS, **SIX, **_MORE}
 
 
-def vocabulary(timezone: str) -> Vocabulary:
-    """Twenty metrics over the five tables, by this zone's calendar."""
+def vocabulary_text(timezone: str = "UTC", metrics: Iterable[str] = TWENTY) -> str:
+    """These metrics over the five tables, by this zone's calendar, as in `metrics.yaml`."""
     lines = [
         "version: 1",
         f"calendar: {{timezone: {timezone}}}",
@@ -111,7 +119,7 @@ def vocabulary(timezone: str) -> Vocabulary:
         "  good: {label: Good, definition: It is good., owners: {it: Platform, business: Sales}}",
         "metrics:",
     ]
-    for name, value in _ALL.items():
+    for name in metrics:
         lines += [
             f"  {name}:",
             f"    label: {name}",
@@ -119,39 +127,41 @@ def vocabulary(timezone: str) -> Vocabulary:
             "    side: joint",
             "    outcome: good",
             "    owners: {it: Platform, business: Sales}",
-            f"    value: {value}",
+            f"    value: {_ALL[name]}",
             "    good: up",
         ]
-    return load_vocabulary("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+def fingerprint() -> str:
+    """A text that differs where other rows are drawn."""
+    return hashlib.sha256(f"{_MACROS} {_TABLES} {_SILENT}".encode()).hexdigest()[:8]
 
 
 def write(path: Path, rows: int) -> None:
-    """Writes a new database with this many rows in each table."""
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(_MACROS)
-        for name, columns in _TABLES.items():
-            drawn = f"select i as {name}_id, {columns} from range({rows}) rows(i)"
-            kept = f" where {_SILENT}" if name == "surveys" else ""
-            connection.execute(f"create table {name} as select * from ({drawn}){kept}")
-        # The calendar's days are the same in every zone.
-        connection.register("every_day", every_day(vocabulary("UTC").calendar))
-        connection.execute("create schema kpi; create table kpi.days as from every_day")
+    """Writes a new database with this many rows in each table, as an analyst would have it."""
+    with _drawing(rows, str(path)) as connection:
+        for table in TABLES:
+            for first in range(0, rows, _CHUNK):
+                drawn = _drawn(table, first, min(first + _CHUNK, rows))
+                how = f"insert into {table}" if first else f"create table {table} as"
+                connection.execute(f"{how} {drawn}")
+        connection.execute("checkpoint")
 
 
-class Company:
-    """The tables as something to ask, as an edition is."""
+def drawn(table: str, rows: int, first: int, last: int) -> pa.Table:
+    """The rows from `first` to before `last` of a table that has so many rows in three years."""
+    with _drawing(rows, ":memory:") as connection:
+        return connection.sql(_drawn(table, first, last)).to_arrow_table()
 
-    def __init__(self, path: Path, timezone: str = "UTC") -> None:
-        self.vocabulary = vocabulary(timezone)
-        self._connection = duckdb.connect(str(path), read_only=True)
-        self._connection.execute("set TimeZone = 'UTC'")
-        self.facts = {name: self._facts(name) for name in _TABLES}
-        self.fresh_until = dict.fromkeys(_TABLES, FRESH)
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of one statement."""
-        return self._connection.cursor().execute(sql, parameters or None).fetchall()
+@contextmanager
+def _drawing(rows: int, path: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(path) as connection:
+        connection.execute(_MACROS.format(rows=rows))
+        yield connection
 
-    def _facts(self, name: str) -> Facts:
-        columns = {row[0]: row[1] for row in self.query(f"describe {name}")}
-        return Facts(columns, FIRST, LAST)
+
+def _drawn(table: str, first: int, last: int) -> str:
+    where = f" where {_SILENT}" if table == "surveys" else ""
+    return f"select {_TABLES[table]} from range({first}, {last}) rows(i){where}"

@@ -1,16 +1,14 @@
-"""The same six metrics by boring-semantic-layer, once for each line on stdin.
+"""The same six metrics by boring-semantic-layer.
 
-`benchmarks.questions` runs this with a Python that has boring-semantic-layer and
-ibis-framework[duckdb]; it imports nothing of this project. It has no metrics across tables, so the
+`benchmarks.questions` runs it in an environment of its own:
+`python -m benchmarks.peer_boring_semantic_layer DATABASE`. It has no metrics across tables, so the
 five answers are joined, and the last metric divided, with pandas.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 import tempfile
-import time
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,8 @@ import ibis  # type: ignore[import-not-found,unused-ignore]
 from boring_semantic_layer import (  # type: ignore[import-not-found,unused-ignore]
     from_yaml,
 )
+
+from benchmarks.answering import serve
 
 _MEASURES = {
     "orders": ("ordered_at", {"revenue": "_.amount.sum()", "placed": "_.count()"}),
@@ -63,8 +63,8 @@ def model_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def answer(models: Any) -> Any:
-    """The six metrics by month as a data frame."""
+def answer(models: Any) -> list[Any]:
+    """A row each month."""
     frames = [
         models[table]
         .query(
@@ -77,26 +77,19 @@ def answer(models: Any) -> Any:
         for table, (_, measures) in _MEASURES.items()
     ]
     joined = reduce(lambda left, right: left.merge(right, on="at", how="outer"), frames)
-    joined["incidents_per_1k_orders"] = 1000.0 * joined.opened / joined.placed
-    return joined.sort_values("at")
+    joined["per_1k"] = 1000.0 * joined.opened / joined.placed
+    columns = ["at", "revenue", "nps", "restore", "uptime", "lead", "per_1k"]
+    return list(joined.sort_values("at")[columns].itertuples(index=False))
 
 
 def main(database: str) -> None:
-    """Says what is measured, then answers line by line: milliseconds by the clock and of CPU."""
+    """Answers as often as it is asked."""
     connection = ibis.duckdb.connect(database, read_only=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.yml"
         path.write_text(model_text())
         models = from_yaml(str(path), tables={name: connection.table(name) for name in _MEASURES})
-    months = len(answer(models))
-    names = ("boring-semantic-layer", "ibis-framework", "duckdb")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    print(f"{versions}; {months} months", flush=True)
-    for _ in sys.stdin:
-        cpu, wall = time.process_time(), time.perf_counter()
-        answer(models)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(1000 * wall, 1000 * cpu, flush=True)
+    serve(lambda: answer(models), "boring-semantic-layer", "ibis-framework", "duckdb")
 
 
 if __name__ == "__main__":

@@ -1,218 +1,115 @@
-"""What a question costs: our six metrics by month against SQL written by hand for the same answer.
+"""What a question costs: our six metrics by month, beside SQL written by hand and other layers.
 
-Run it with `python -m benchmarks.questions [ROWS] [--peer-python PATH]`. Hand-written SQL, we, and
-a peer where one is given answer in turn, round after round; what is printed are medians, and the
-median of the rounds' ratios. PATH is a Python that has boring-semantic-layer and
-ibis-framework[duckdb] installed.
+Run it with `python -m benchmarks.questions [ROWS]... [--zones ZONE...] [--rounds N]`. For every
+number of rows a company is drawn, landed and published; the first two are kept in
+`benchmarks/data`. Everybody answers in a process of its own, round after round in turn, once it is
+sure that all say the same; what is printed are medians, and the median of the rounds' ratios to the
+hand-written SQL. `python -m benchmarks.report` makes a page of the figures.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import math
 import statistics
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.company import SIX, TWENTY, Company, write
-from kpi.answers import ask
-from kpi.compiler import compile_question
-from kpi.questions import Question
+from benchmarks.answering import Answering, Cost, Refused, Row, answering
+from benchmarks.company import SIX_AND_PARTS, vocabulary_text
+from benchmarks.company_home import analysts, published
+from benchmarks.figures import keep
+from benchmarks.peers import REQUIREMENTS, NotInstalled, python_of
 
-ROUNDS = 11
-SMALL = 2_000
-_COMPILED = 200
-_PEER = Path(__file__).with_name("peer_boring_semantic_layer.py")
-START, END = dt.date(2024, 1, 1), dt.date(2026, 1, 1)
-QUESTION = Question(tuple(SIX), "month", start=START, end=END)
-Rows = list[tuple[Any, ...]]
-Cost = tuple[float, float]  # milliseconds: wall clock, CPU
+ROUNDS = 9
+ZONES = ("UTC", "Europe/Berlin")
+BY_HAND, OURS = "hand-written SQL", "ours"
 
 
-def by_hand(timezone: str) -> str:
-    """The six metrics by month as an analyst would write them, a row each month."""
-
-    def side(table: str, moment: str, columns: str, where: str = "true") -> str:
-        local = (
-            moment if timezone == "UTC" else f"timezone('{timezone}', timezone('UTC', {moment}))"
-        )
-        bounds = [f"timestamp '{day}'" for day in (START, END)]
-        if timezone != "UTC":
-            bounds = [f"timezone('UTC', timezone('{timezone}', {bound}))" for bound in bounds]
-        return (
-            f"select cast(date_trunc('month', {local}) as date) as month, {columns} from {table}"
-            f" where {moment} >= {bounds[0]} and {moment} < {bounds[1]} and {where} group by all"
-        )
-
-    hours = "date_diff('second', {}, {}) / 3600.0".format
-    sides = {
-        "o": side("orders", "ordered_at", "sum(amount) as revenue, count(*) as placed"),
-        "i": side(
-            "incidents",
-            "opened_at",
-            f"avg({hours('opened_at', 'resolved_at')}) as restore, count(*) as opened",
-        ),
-        "d": side(
-            "deployments",
-            "deployed_at",
-            f"median({hours('committed_at', 'deployed_at')}) as lead",
-            "status = 'succeeded'",
-        ),
-        "c": side("checks", "checked_at", "100.0 * count(*) filter (up) / count(*) as uptime"),
-        "s": side(
-            "surveys",
-            "answered_at",
-            "100.0 * (count(*) filter (score >= 9) - count(*) filter (score <= 6))"
-            " / nullif(count(score), 0) as nps",
-        ),
-    }
-    steps = ", ".join(f"{name} as ({sql})" for name, sql in sides.items())
-    joined = " ".join(f"left join {name} using (month)" for name in sides)
-    return (
-        f"with months as (select cast(m as date) as month from range(timestamp '{START}',"
-        f" timestamp '{END}', interval 1 month) each_month(m)), {steps}"
-        " select month, revenue, nps, restore, uptime, lead, 1000.0 * opened / placed"
-        f" from months {joined} order by month"
-    )
-
-
-def ours(company: Company) -> Rows:
-    """The same six metrics, asked as everything asks them."""
-    answer = ask(company, QUESTION)
-    width = len(QUESTION.metrics)
-    cells = answer.cells
-    rows = (cells[at : at + width] for at in range(0, len(cells), width))
-    return [(row[0].period, *(cell.value for cell in row)) for row in rows]
-
-
-def refuse_differences(found: Rows, expected: Rows) -> None:
-    """Ends the benchmark where two answers are not the same numbers."""
+def differences(found: list[Row], expected: list[Row]) -> str | None:
+    """What the first difference of two answers is; None where they are the same numbers."""
     if len(found) != len(expected):
-        raise SystemExit(f"{len(found)} months where {len(expected)} are expected")
+        return f"{len(found)} months where {len(expected)} are expected"
     for row, right in zip(found, expected, strict=True):
-        for value, wanted in zip(row[1:], right[1:], strict=True):
-            same = (value is None) == (wanted is None)
-            if same and value is not None:
-                same = math.isclose(float(value), float(wanted), rel_tol=1e-9)
-            if row[0] != right[0] or not same:
-                raise SystemExit(f"the answers differ in {right[0]}: {value} and {wanted}")
+        for value, wanted in zip(row, right, strict=True):
+            numbers = isinstance(value, float) and isinstance(wanted, float)
+            if not (numbers and math.isclose(value, wanted, rel_tol=1e-9)) and value != wanted:
+                return f"{value} where {wanted} is expected in {right[0]}"
+    return None
 
 
-def cost(work: Callable[[], object]) -> Cost:
-    """What one run costs."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu)
-
-
-def compare(company: Company, timezone: str, peer: Callable[[], Cost] | None) -> None:
-    """Prints what each way costs, after making sure that they say the same."""
-    sql = by_hand(timezone)
-    refuse_differences(ours(company), company.query(sql))
-    ways: dict[str, Callable[[], Cost]] = {
-        "hand-written SQL": lambda: cost(lambda: company.query(sql)),
-        "ours": lambda: cost(lambda: ours(company)),
-    }
-    if peer is not None:
-        ways["boring-semantic-layer"] = peer
-    costs: dict[str, list[Cost]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            costs[name].append(way())
-    floor = [cpu for _, cpu in costs["hand-written SQL"]]
-    for name, found in costs.items():
-        wall = statistics.median(wall for wall, _ in found)
-        cpu = statistics.median(cpu for _, cpu in found)
-        ratio = statistics.median(c / f for (_, c), f in zip(found, floor, strict=True))
-        print(f"{timezone:14} {name:22} {wall:8.1f} ms {cpu:8.1f} ms CPU {ratio:6.2f} x by hand")
-
-
-def compiling(company: Company, names: tuple[str, ...], timezone: str) -> None:
-    """Prints what compiling a question costs, and asking for it again."""
-    question = Question(names, "month", start=START, end=END)
-
-    def once() -> Cost:
-        company.vocabulary.compiled.clear()
-        return cost(lambda: compile_question(company.vocabulary, question, company.facts))
-
-    first = statistics.median(once()[1] for _ in range(_COMPILED))
-
-    def again() -> None:
-        for _ in range(_COMPILED):
-            compile_question(company.vocabulary, question, company.facts)
-
-    repeated = cost(again)[1] / _COMPILED
-    print(
-        f"{timezone:14} compiling {len(names)} metrics {first:6.2f} ms CPU,"
-        f" again {1000 * repeated:.1f} µs"
-    )
-
-
-def twenty(path: Path) -> None:
-    """Prints what twenty metrics at once cost on small facts: mostly the database's planning."""
-    for timezone in ("UTC", "Europe/Berlin"):
-        company = Company(path, timezone)
-        for grain in ("month", "week"):
-            question = Question(TWENTY, grain, start=START, end=END)
-            costs = [cost(lambda c=company, q=question: ask(c, q)) for _ in range(ROUNDS)]
-            wall, cpu = (statistics.median(part) for part in zip(*costs, strict=True))
-            print(f"{timezone:14} twenty metrics by {grain:5} {wall:8.1f} ms {cpu:8.1f} ms CPU")
-
-
-@contextmanager
-def answering(python: Path, database: Path) -> Iterator[Callable[[], Cost]]:
-    """The peer in a process of its own, which answers once for each line that it is sent."""
-    process = subprocess.Popen(
-        [python, _PEER, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None and process.stdout is not None
-    stdin, stdout = process.stdin, process.stdout
-
-    def turn() -> Cost:
-        stdin.write("\n")
-        stdin.flush()
-        line = stdout.readline()
-        if not line:
-            raise SystemExit("the peer has ended; its error stands above")
-        wall, cpu = map(float, line.split())
-        return wall, cpu
-
-    with process:
-        print("peer          ", stdout.readline().strip())
-        yield turn
-        stdin.close()
-
-
-def main(rows: int, peer_python: Path | None = None) -> None:
-    """Compares on tables of this many rows, in UTC and in a zone that changes its clocks."""
-    with tempfile.TemporaryDirectory() as folder:
-        large, small = Path(folder) / "large.duckdb", Path(folder) / "small.duckdb"
-        write(large, rows)
-        write(small, SMALL)
-        print(f"Six metrics by month for 24 months, {rows:,} rows in each of five tables")
-        for timezone in ("UTC", "Europe/Berlin"):
-            company = Company(large, timezone)
-            # The peer knows no zones: it is compared where all count the same.
-            if peer_python is not None and timezone == "UTC":
-                with answering(peer_python, large) as peer:
-                    compare(company, timezone, peer)
+def started(
+    stack: ExitStack, home: Path, database: Path, zone: str
+) -> tuple[dict[str, Answering], dict[str, str]]:
+    """Everybody who answers, the hand-written SQL first; and why the others do not."""
+    by_hand = answering(sys.executable, "benchmarks.by_hand", database, zone)
+    ways = {BY_HAND: stack.enter_context(by_hand)}
+    left_out: dict[str, str] = {}
+    for name in (OURS, *REQUIREMENTS):
+        try:
+            if name == OURS:
+                way = answering(sys.executable, "benchmarks.ours", home)
+            elif zone != "UTC":
+                raise Refused("it knows no zones")
             else:
-                compare(company, timezone, None)
-            compiling(company, tuple(SIX), timezone)
-            compiling(company, TWENTY, timezone)
-        print(f"Twenty metrics at once, {SMALL:,} rows in each table")
-        twenty(small)
+                module = f"benchmarks.peer_{name.lower().replace('-', '_')}"
+                way = answering(python_of(name), module, database)
+            answered = stack.enter_context(way)
+            if different := differences(answered.rows, ways[BY_HAND].rows):
+                raise Refused(f"it answers otherwise: {different}")
+            ways[name] = answered
+        except (Refused, NotInstalled) as reason:
+            left_out[name] = str(reason)
+            print(f"{zone:14} {name:22} left out: {reason}", flush=True)
+    return ways, left_out
+
+
+def compare(rows: int, zone: str, rounds: int) -> None:
+    """Prints and keeps what each way costs."""
+    database = analysts(rows)
+    with ExitStack() as stack:
+        home = stack.enter_context(published(rows, vocabulary_text(zone, SIX_AND_PARTS)))
+        ways, left_out = started(stack, home, database, zone)
+        turns = [{name: way.once() for name, way in ways.items()} for _ in range(rounds)]
+        found = {name: medians(turns, name) for name in ways}
+        for name, figures in found.items():
+            figures["versions"] = ways[name].versions
+            print(
+                f"{zone:14} {name:22} {figures['wall']:8.1f} ms {figures['cpu']:8.1f} ms CPU"
+                f" {figures['ratio']:6.2f} x by hand {figures['peak']:6.0f} MB",
+                flush=True,
+            )
+    told = {"zone": zone, "rows": rows, "ways": found, "left_out": left_out}
+    keep("questions", f"{zone} {rows}", told)
+
+
+def medians(turns: Sequence[Mapping[str, Cost]], name: str) -> dict[str, Any]:
+    """The medians of one way, and of its rounds' ratios of CPU and of time to the first way's."""
+    first = next(iter(turns[0]))
+    return {
+        "wall": statistics.median(turn[name].wall for turn in turns),
+        "cpu": statistics.median(turn[name].cpu for turn in turns),
+        "peak": max(turn[name].peak for turn in turns),
+        "ratio": statistics.median(turn[name].cpu / turn[first].cpu for turn in turns),
+        "wall_ratio": statistics.median(turn[name].wall / turn[first].wall for turn in turns),
+    }
+
+
+def main(sizes: list[int], zones: list[str], rounds: int) -> None:
+    """Compares at each size, in each zone."""
+    for rows in sizes:
+        print(f"Six metrics by month for 24 months, {rows:,} rows in each of five tables")
+        for zone in zones:
+            compare(rows, zone, rounds)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
-    parser.add_argument("--peer-python", type=Path)
+    parser.add_argument("rows", nargs="*", type=float, default=[1e5, 1e6, 1e7])
+    parser.add_argument("--zones", nargs="+", default=ZONES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
-    main(given.rows, given.peer_python)
+    main(list(map(int, given.rows)), given.zones, given.rounds)
