@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "paging": ("50000",),
     "questions": (),
     "compiling": (),
+    "publishing": ("1000000",),
     "checking": ("200",),
     "idle": ("3",),
     "pages": ("20", "100"),

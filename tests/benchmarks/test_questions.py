@@ -18,12 +18,6 @@ from kpi.editions import open_edition
 ROWS = 2_000
 
 
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(company_home, "DATA", tmp_path)
-    monkeypatch.setattr("benchmarks.figures.FILE", tmp_path / "figures.json")
-
-
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_an_edition_answers_the_six_metrics_as_the_sql_written_by_hand_does(zone: str) -> None:
     vocabulary = company.vocabulary_text(zone, company.SIX_AND_PARTS)
