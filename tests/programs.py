@@ -11,10 +11,12 @@ import pytest
 
 _PROJECT = Path(__file__).parents[1]
 
-# Debian keeps PostgreSQL's server programs out of PATH; macOS keeps Chrome in its applications;
-# what comes from PyPI and is no part of the program has an environment of its own.
+# Debian keeps PostgreSQL's server programs out of PATH, nginx out of that of everybody but root;
+# macOS keeps Chrome in its applications; what comes from PyPI and is no part of the program has an
+# environment of its own.
 _ELSEWHERE = (
     _PROJECT / ".venv" / "localstripe" / "bin",
+    Path("/usr/sbin"),
     *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),
     Path("/Applications/Google Chrome.app/Contents/MacOS"),
 )
