@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "checking": ("200",),
     "idle": ("3",),
     "pages": ("20", "100"),
+    "load": ("--short",),
 }
 PROJECT = Path(__file__).parents[1]
 
