@@ -36,8 +36,9 @@ lint: .venv/test.txt
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
+# All benchmarks on small data, or some: `make bench ONLY="questions publishing"`.
 bench: .venv/test.txt
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ONLY)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,8 +1,8 @@
 """The same six metrics by boring-semantic-layer.
 
 `benchmarks.questions` runs it in an environment of its own:
-`python -m benchmarks.peer_boring_semantic_layer DATABASE`. It has no metrics across tables, so the
-five answers are joined, and the last metric divided, with pandas.
+`python -m benchmarks.peer_boring_semantic_layer DATABASE ZONE`. It has no metrics across tables, so
+the five answers are joined, and the last metric divided, with pandas.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from boring_semantic_layer import (  # type: ignore[import-not-found,unused-igno
     from_yaml,
 )
 
-from benchmarks.answering import serve
+from benchmarks.answering import refuse, serve
 
 _MEASURES = {
     "orders": ("ordered_at", {"revenue": "_.amount.sum()", "placed": "_.count()"}),
@@ -82,8 +82,11 @@ def answer(models: Any) -> list[Any]:
     return list(joined.sort_values("at")[columns].itertuples(index=False))
 
 
-def main(database: str) -> None:
-    """Answers as often as it is asked."""
+def main(database: str, zone: str) -> None:
+    """Answers as often as it is asked, by the calendar of UTC."""
+    if zone != "UTC":
+        refuse("it cannot be asked by another zone's calendar")
+        return
     connection = ibis.duckdb.connect(database, read_only=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.yml"
@@ -93,4 +96,4 @@ def main(database: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,16 +1,18 @@
 """The same six metrics by Sidemantic.
 
 `benchmarks.questions` runs it in an environment of its own:
-`python -m benchmarks.peer_sidemantic DATABASE`. A question reaches as far as its joins do, and
+`python -m benchmarks.peer_sidemantic DATABASE ZONE`. A question reaches as far as its joins do, and
 these tables have none: the five answers are joined, and the last metric divided, in Python.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sidemantic import SemanticLayer  # type: ignore[import-not-found,unused-ignore]
 
@@ -85,17 +87,22 @@ def model_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def answer(layer: Any) -> list[tuple[Any, ...]]:
+def answer(layer: Any, zone: str) -> list[tuple[Any, ...]]:
     """A row each month."""
+    # Its filters compare what is stored, which is UTC.
+    start, end = (
+        dt.datetime(year, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(dt.UTC) for year in (2024, 2026)
+    )
     months: dict[Any, dict[str, Any]] = {}
     for table, (_, moment, _, asked) in _MODELS.items():
         result = layer.query(
             metrics=[f"{table}.{name}" for name in asked],
             dimensions=[f"{table}.{moment}__month"],
             filters=[
-                f"{table}.{moment} >= '2024-01-01'",
-                f"{table}.{moment} < '2026-01-01'",
+                f"{table}.{moment} >= '{start:%F %T}'",
+                f"{table}.{moment} < '{end:%F %T}'",
             ],
+            timezone=None if zone == "UTC" else zone,
         )
         for month, *numbers in result.fetchall():
             months.setdefault(month, {}).update(zip(asked, numbers, strict=True))
@@ -105,15 +112,15 @@ def answer(layer: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def main(database: str) -> None:
+def main(database: str, zone: str) -> None:
     """Answers as often as it is asked."""
     where = Path(database).resolve()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.yml"
         path.write_text(model_text())
         layer = SemanticLayer.from_yaml(str(path), connection=f"duckdb://{where}?read_only=true")
-    serve(lambda: answer(layer), "sidemantic", "duckdb")
+    serve(lambda: answer(layer, zone), "sidemantic", "duckdb")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -73,12 +73,12 @@ def questions(entries: Sequence[Entry]) -> str:
         return f"{way['wall']:,.0f} / {way['cpu']:,.0f} ({way['ratio']:.2f})"
 
     told = by_size(entries, "ms / ms of CPU (times the CPU by hand)", "rows", cell, "ways")
-    left = {
-        f"{name} is left out: {why}."
-        for entry in entries
-        for name, why in entry["left_out"].items()
-    }
-    return " ".join((told, *sorted(left)))
+    left: dict[str, list[str]] = {}
+    for name, why in dict.fromkeys(left for e in entries for left in e["left_out"].items()):
+        left.setdefault(why, []).append(name)
+    return " ".join(
+        (told, *(f"Left out: {', '.join(names)} ({why})." for why, names in left.items()))
+    )
 
 
 def publishing(entries: Sequence[Entry]) -> str:

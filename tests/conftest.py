@@ -31,6 +31,7 @@ SLOW = (
     "kpi/test_contributions_property.py",
     "kpi/test_timetable_property.py",
     "kpi/test_json_rows_property.py",
+    "benchmarks/test_publishing.py",
 )
 # The connectors whose tests play a whole system over HTTP.
 PLAYED = ("github", "gitlab", "jira", "pagerduty", "servicenow", "stripe", "survey")

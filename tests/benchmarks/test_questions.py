@@ -8,10 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import company, company_home
+from benchmarks import company, company_home, questions
 from benchmarks.answering import Cost, Refused, answering
 from benchmarks.by_hand import by_hand
+from benchmarks.figures import kept
 from benchmarks.ours import ours
+from benchmarks.peers import NotInstalled
 from benchmarks.questions import differences, medians
 from kpi.editions import open_edition
 
@@ -53,6 +55,23 @@ def test_a_way_that_does_not_answer_is_refused(tmp_path: Path) -> None:
         answering(sys.executable, "benchmarks.by_hand", tmp_path / "nothing.duckdb", "UTC"),
     ):
         pass
+
+
+def test_who_cannot_be_installed_is_left_out_and_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def python_of(name: str) -> Path:
+        raise NotInstalled(f"there is no {name} here")
+
+    monkeypatch.setattr(questions, "python_of", python_of)
+
+    questions.compare(ROWS, "UTC", rounds=1)
+
+    (figures,) = kept()["questions"].values()
+    assert list(figures["ways"]) == ["hand-written SQL", "ours"]
+    assert figures["ways"]["hand-written SQL"]["ratio"] == 1
+    assert figures["left_out"]["Sidemantic"] == "there is no Sidemantic here"
+    assert "left out: there is no MetricFlow here" in capsys.readouterr().out
 
 
 def test_answers_that_differ_are_told_apart() -> None:

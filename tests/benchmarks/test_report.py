@@ -26,7 +26,7 @@ def test_a_table_has_a_column_for_each_size_and_a_row_for_each_way() -> None:
     assert lines[2] == "| floor | 85 / 103 (1.00) | 85 / 103 (1.00) |"
     assert lines[3] == "| ours | 85 / 103 (0.69) | – |"
     assert lines[-1].startswith("Measured ")
-    assert lines[-1].endswith("Other is left out: it cannot be installed.")
+    assert lines[-1].endswith("Left out: Other (it cannot be installed).")
 
 
 def test_what_was_not_measured_is_said_to_be_so() -> None:
