@@ -103,6 +103,7 @@ def load(entries: Sequence[Entry]) -> str:
             [
                 entry["way"],
                 str(entry["readers"]),
+                f"{entry['thinking']:g}",
                 *(f"{entry[quantile]:,.0f}" for quantile in ("p50", "p95", "p99")),
                 str(entry["editions"]),
                 str(sum(entry["wrong"].values())),
@@ -110,7 +111,18 @@ def load(entries: Sequence[Entry]) -> str:
                 f"{sum(memory):,.0f}",
             ]
         )
-    head = ["", "readers", "p50 ms", "p95 ms", "p99 ms", "editions", "wrong", "of a core", "MB"]
+    head = [
+        "",
+        "readers",
+        "thinking s",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "editions",
+        "wrong",
+        "of a core",
+        "MB",
+    ]
     return f"{table(head, rows)}\n\n{measured(entries)}"
 
 
