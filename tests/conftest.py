@@ -28,6 +28,8 @@ SLOW = (
     "pages",
     "kpi/test_merge_model.py",
     "kpi/test_answers_property.py",
+    "kpi/test_rollups_property.py",
+    "kpi/test_rollups_landing_property.py",
     "kpi/test_contributions_property.py",
     "kpi/test_timetable_property.py",
     "kpi/test_json_rows_property.py",
