@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from kpi import touched
 from kpi.fact_tables import columns_of, name_of
 from kpi.parsing import literal, quoted
-from kpi.periods import Calendar
+from kpi.periods import DAY, Calendar
+from kpi.stretches import at_most, of_days
+from kpi.touched import Touched
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 # Banks publish no rate on a weekend or a holiday, and the one before holds; after so many days
 # without any it is the source of rates that is silent.
 _HOLDS = 7
+# As many stretches of touched days are looked for one by one, with what lies between them.
+_STRETCHES = 30
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,25 @@ class Gap:
         return f"{self.table}: {many} {days} {what}; {told}. {fix}"
 
 
+# What amounts were last computed for: entries and rates that were not touched since keep theirs.
+TABLE = """
+create table if not exists kpi.converted (fact_table varchar, currency varchar, calendar varchar);
+"""
+
+
 def convert(
     connection: duckdb.DuckDBPyConnection, into: str, calendar: Calendar
 ) -> tuple[Gap, ...]:
-    """Computes every amount in the reporting currency anew where it differs; returns the gaps.
+    """Computes the amounts in the reporting currency that touched entries and rates leave open.
+
+    Returns the gaps.
 
     An entry is worth minor units / 10^exponent in its own currency, at the latest rate of
     `fx_rates` up to its local day that is no more than a week old; between two currencies that both
     have a rate from one base, by way of that base. Without a rate the amount is unknown. Amounts
     that arrive without minor units are in the reporting currency already.
     """
+    noted = touched.Touched(connection)
     to_convert = {t: money for t, money in _MONEY.items() if _has_entries(connection, t, money)}
     if not to_convert:
         return ()
@@ -81,8 +94,12 @@ def convert(
     found = []
     for table, money in to_convert.items():
         fact, amount, minor = name_of(table), quoted(money.amount), quoted(money.minor)
+        about = (table, into, calendar.timezone)
+        known = connection.execute("from kpi.converted where fact_table = ?", (table,)).fetchall()
+        due = _due(noted, table, money) if known == [about] else "true"
         connection.execute(
-            f"create or replace temp table converted as {_converted(table, money, into, calendar)}"
+            f"create or replace temp table converted as "
+            f"{_converted(table, money, into, calendar, due)}"
         )
         other = f"f.rowid = c.entry and f.{amount} is distinct from c.amount"
         changed = f"(select f.* from {fact} f, temp.main.converted c where {other})"
@@ -97,6 +114,8 @@ def convert(
             "group by all order by all"
         ).fetchall()
         found += [Gap(table, currency, into, *rest) for currency, *rest in gaps]
+        connection.execute("delete from kpi.converted where fact_table = ?", (table,))
+        connection.execute("insert into kpi.converted values (?, ?, ?)", about)
     connection.execute("drop table temp.main.converted")
     connection.execute("drop table temp.main.worth")
     return tuple(found)
@@ -115,6 +134,23 @@ def unknown_from(
     ).fetchall()
     moment: dt.datetime | None = first
     return moment
+
+
+def _due(noted: Touched, table: str, money: _Money) -> str:
+    """The condition that an entry's amount may be another one than before, as SQL.
+
+    What has none is tried again: that also finds every gap.
+    """
+    rates = noted.days("fx_rates", "day")
+    if noted.all(table) or noted.all("fx_rates") or (noted.any("fx_rates") and not rates):
+        return "true"
+    amount, time = quoted(money.amount), quoted(money.time)
+    due = [f"{amount} is null", f"{time} is null"]
+    # A day of UTC before, where local days begin earlier.
+    due += [f"{time} >= date '{min(rates) - DAY}'"] if rates else []
+    days = at_most(of_days(noted.days(table, money.time)), _STRETCHES)
+    due += [f"({time} >= date '{first}' and {time} < date '{end}')" for first, end in days]
+    return f"({' or '.join(due)})"
 
 
 def _has_entries(connection: duckdb.DuckDBPyConnection, table: str, money: _Money) -> bool:
@@ -142,8 +178,11 @@ def _write_rates(connection: duckdb.DuckDBPyConnection, into: str) -> None:
     )
 
 
-def _converted(table: str, money: _Money, into: str, calendar: Calendar) -> str:
-    """Each entry with minor units: its row, local day, currency and amount, where that is known."""
+def _converted(table: str, money: _Money, into: str, calendar: Calendar, due: str) -> str:
+    """Each entry with minor units: its row, local day, currency and amount, where that is known.
+
+    `due` is the condition that entries fulfil.
+    """
     zone = literal(calendar.timezone)
     units = " ".join(f"when {n} then {1 / 10**n:.{max(n, 1)}f}" for n in range(5))
     return f"""
@@ -151,7 +190,7 @@ def _converted(table: str, money: _Money, into: str, calendar: Calendar) -> str:
             select rowid as entry, upper(nullif(trim(currency), '')) as currency,
                 cast(timezone({zone}, timezone('UTC', {quoted(money.time)})) as date) as day,
                 cast({quoted(money.minor)} as decimal(24, 4)) * case exponent {units} end as own
-            from {name_of(table)} where {quoted(money.minor)} is not null
+            from {name_of(table)} where {quoted(money.minor)} is not null and {due}
         )
         select e.entry, e.day, case when e.own is not null then e.currency end as currency,
             case

@@ -11,7 +11,7 @@ from kpi.expression import ROW, quoted
 from kpi.keeper import Keeper, digest, kept, stretches_of, view
 from kpi.periods import FIRST_DAY, LAST_DAY
 from kpi.reach import AsOf
-from kpi.rollups import BEFORE, DAY, Column, DailyParts, Rollup
+from kpi.rollups import DAY, Column, DailyParts, Rollup
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,6 +65,7 @@ class DayAxis:
         columns = self._columns(keeper)
         days = keeper.touched_days(self.table, self.times) if before else None
         if days is not None and not days:
+            self._tell(keeper)
             return None
         words = _words_of(before) if before else self._divided_by(keeper)
         self._compute(keeper, columns, words, days)
@@ -75,8 +76,14 @@ class DayAxis:
         together = f"select {quoted(DAY)}, {summed} from {_PARTS} group by all"
         _put(connection, _undivided(self.name), days, together)
         connection.execute(f"drop table {_PARTS}")
+        self._tell(keeper)
         found: list[Rollup] = [self._told(BY_DAY, (), columns)]
         return [*found, self._told(self.name, words, columns)] if words else found
+
+    def _tell(self, keeper: Keeper) -> None:
+        """From now on these parts tell which days there are."""
+        if self.level is None:
+            keeper.by_day[self.table, self.time] = _undivided(self.name)
 
     def _told(self, name: str, words: tuple[str, ...], columns: dict[str, Column]) -> DailyParts:
         return DailyParts(name, self.table, self.time, self.level, words, columns)
@@ -197,7 +204,7 @@ class DayAxis:
         """The days within which the clocks must be known."""
         if days is None:
             return keeper.span(self.table, column) or (FIRST_DAY, FIRST_DAY)
-        stretches = stretches_of(day for day in days if day != BEFORE)
+        stretches = stretches_of(days)
         return (stretches[0][0], stretches[-1][1]) if stretches else (FIRST_DAY, FIRST_DAY)
 
 
@@ -214,6 +221,11 @@ def stand_together(connection: duckdb.DuckDBPyConnection) -> None:
     each = (f"select * from {kept(_undivided(axis))}" for (axis,) in axes)
     every = " union all by name ".join(each)
     connection.execute(f"create or replace table {kept(BY_DAY)} as {every} order by {quoted(DAY)}")
+
+
+def is_private(name: str) -> bool:
+    """Whether a table of kept rows is only there to be put together with others."""
+    return name.endswith(_undivided(""))
 
 
 def drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:

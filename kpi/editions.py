@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from kpi import reports
+from kpi.expression import quoted
+from kpi.files import parts_folder, segment_file
 from kpi.questions import Facts, NotComputable, QuestionRefused
 from kpi.redefined import Changes, read_changes
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
@@ -53,7 +55,8 @@ Result = TypeVar("Result")
 # How long one question may take before it is stopped.
 TIME_LIMIT = dt.timedelta(seconds=30)
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
     "memory_limit": "1GB",
     "max_execution_time": str(int(TIME_LIMIT.total_seconds() * 1000)),
 }
@@ -265,7 +268,19 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(path), read_only=True, config=_SETTINGS)
         locked = connection.execute("select current_setting('lock_configuration')").fetchall()
         if locked != [(True,)]:
-            # The zone can only be set once the file is open, so the lock comes after it.
+            _attach_segments(connection, path)
+            # Both can only be set once everything is open, so the lock comes after them.
+            connection.execute("set global enable_external_access = false")
             connection.execute("set global TimeZone = 'UTC'")
             connection.execute("set global lock_configuration = true")
         return connection
+
+
+def _attach_segments(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Opens the files of large tables, which the edition's views read."""
+    folder = parts_folder(path)
+    if not folder.is_dir():
+        return
+    for (name,) in connection.execute("select name from kpi.segments").fetchall():
+        file = str(segment_file(folder, name)).replace("'", "''")
+        connection.execute(f"attach '{file}' as {quoted(name)} (read_only)")

@@ -127,13 +127,17 @@ def _change(connection: duckdb.DuckDBPyConnection, table: str, changes: Iterable
 
 def show(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """(Re)makes the view without deleted rows. A view keeps the columns it was made with."""
+    rows = f"{name_of(table)} where _deleted_at is null"
+    connection.execute(
+        f"create or replace view main.{quoted(table)} as {view_sql(connection, table, rows)}"
+    )
+
+
+def view_sql(connection: duckdb.DuckDBPyConnection, table: str, rows: str) -> str:
+    """What metrics read of a fact table, of these rows of it (what stands after FROM)."""
     own = ", ".join(quoted(name) for name in columns_of(connection, table))
     kept = ", ".join(quoted(name) for name in SYSTEM if name != "_source")
-    connection.execute(
-        f"create or replace view main.{quoted(table)} as select {own}, _source, "
-        f"{_identity(connection, table)} as _id, {kept} "
-        f"from {name_of(table)} where _deleted_at is null"
-    )
+    return f"select {own}, _source, {_identity(connection, table)} as _id, {kept} from {rows}"
 
 
 def _identity(connection: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -13,21 +13,22 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from kpi import currency, fact_tables
+from kpi import census, currency, fact_tables
+from kpi.census import Counted
 from kpi.editions import DatabaseError
 from kpi.fitting import against_facts
 from kpi.history import computed_before
-from kpi.parsing import literal, quoted
-from kpi.period_rows import extent
+from kpi.parsing import quoted
 from kpi.periods import GRAINS, Calendar, days
 from kpi.questions import NotComputable
+from kpi.touched import Touched
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
 
 # By table, name and type of each column, in order.
 Columns = Mapping[str, Mapping[str, str]]
 # Counted up when the tables below change, so that the next refresh publishes anew.
-_LAYOUT = 5
+_LAYOUT = 6
 
 
 _SOURCES = """kpi.sources (
@@ -70,6 +71,7 @@ def write(
     vocabulary: Vocabulary,
     declarations: Declarations,
     columns: Columns,
+    touched: Touched,
 ) -> None:
     """Writes an edition's own tables into the working database, all or none of them."""
     connection.execute("begin")
@@ -78,9 +80,9 @@ def write(
             connection, (number, published_at, version, vocabulary.text, declarations.sample)
         )
         _write_days(connection, vocabulary.calendar)
-        counted = _count_rows(connection, columns)
+        counted = census.count_rows(connection, columns, touched)
         _write_sources(connection, declarations, counted)
-        _write_tables(connection, vocabulary, declarations, columns, counted)
+        _write_tables(connection, vocabulary, declarations, columns, counted, touched)
         _write_columns(connection, columns)
         connection.execute("commit")
     except BaseException:
@@ -148,10 +150,6 @@ def mismatches(
     return against_facts(vocabulary, columns, query, proven)
 
 
-# (table, source) -> rows, deleted ones left out
-_Counted = dict[tuple[str, str], int]
-
-
 def _write_edition(connection: duckdb.DuckDBPyConnection, row: tuple[object, ...]) -> None:
     connection.execute(
         "create or replace table kpi.edition (number integer, published_at timestamp, "
@@ -174,16 +172,8 @@ def _write_days(connection: duckdb.DuckDBPyConnection, calendar: Calendar) -> No
     connection.execute("insert into kpi.calendar values (?)", (described,))
 
 
-def _count_rows(connection: duckdb.DuckDBPyConnection, columns: Columns) -> _Counted:
-    counts = " union all ".join(
-        f"select {literal(table)}, _source, count(*) from main.{quoted(table)} group by _source"
-        for table in columns
-    )
-    return {(table, source): n for table, source, n in connection.execute(counts).fetchall()}
-
-
 def _write_sources(
-    connection: duckdb.DuckDBPyConnection, declarations: Declarations, counted: _Counted
+    connection: duckdb.DuckDBPyConnection, declarations: Declarations, counted: Counted
 ) -> None:
     connection.execute(f"create or replace table {_SOURCES}")
     rows: list[tuple[object, ...]] = []
@@ -211,7 +201,8 @@ def _write_tables(
     vocabulary: Vocabulary,
     declarations: Declarations,
     columns: Columns,
-    counted: _Counted,
+    counted: Counted,
+    touched: Touched,
 ) -> None:
     connection.execute(
         "create or replace table kpi.tables (name varchar, first_day date, last_day date, "
@@ -235,7 +226,7 @@ def _write_tables(
             known.append(unknown)
             told.append(unknown)
         fresh_until = min(known) if known and len(known) == len(told) else None
-        first, last = _days(connection, vocabulary, table, columns.get(table, {}))
+        first, last = _days(connection, vocabulary, table, columns.get(table, {}), touched)
         total = sum(n for (name, _), n in counted.items() if name == table)
         rows.append((table, first, last, fresh_until, total, sources))
     _insert(connection, "kpi.tables", rows)
@@ -270,7 +261,8 @@ def _days(
     vocabulary: Vocabulary,
     table: str,
     columns: Mapping[str, str],
-) -> tuple[dt.date | None, dt.date | None]:
+    touched: Touched,
+) -> census.Days:
     """The first and last local day of a table's default time, where the vocabulary names one.
 
     A stray row dated outside the calendar tells nothing of either.
@@ -278,10 +270,7 @@ def _days(
     declared = vocabulary.tables.get(table)
     if declared is None or columns.get(declared.time) not in ("DATE", "TIMESTAMP"):
         return None, None
-    ((first, last),) = connection.execute(extent(table, declared.time)).fetchall()
-    return _local_day(vocabulary.calendar, first), _local_day(vocabulary.calendar, last)
-
-
-def _local_day(calendar: Calendar, moment: dt.datetime | dt.date | None) -> dt.date | None:
-    # A DATE is a local day already; a TIMESTAMP is an instant in UTC.
-    return calendar.local_day(moment) if isinstance(moment, dt.datetime) else moment
+    on_days = columns[declared.time] == "DATE"
+    return census.days(
+        connection, vocabulary.calendar, touched, table, declared.time, on_days=on_days
+    )

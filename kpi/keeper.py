@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from kpi.expression import quoted
 from kpi.parsing import literal
 from kpi.period_rows import local_day
-from kpi.periods import DAY, FIRST_DAY, LAST_DAY
+from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Calendar
 from kpi.questions import Facts
 from kpi.rollups import BEFORE, SCHEMA, Column
+from kpi.rollups import DAY as DAY_COLUMN
+from kpi.stretches import Stretch, at_most, of_days
 from kpi.touched import Touched
 from kpi.vocabulary import Vocabulary
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _INSTANT = dt.timedelta(microseconds=1)
-# As many stretches of days are looked for one by one.
+# As many stretches of days are looked for one by one, with what lies between them.
 _STRETCHES = 30
 
 
@@ -53,6 +55,8 @@ class Keeper:
     facts: Mapping[str, Facts]
     touched: Touched
     limits: Limits
+    # The undivided daily parts that are up to date, by table and time.
+    by_day: dict[tuple[str, str], str] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
     def count(self, table: str) -> int:
@@ -72,16 +76,11 @@ class Keeper:
 
     def touched_days(self, table: str, columns: Iterable[str]) -> set[dt.date]:
         """The local days that touched rows have or had, `BEFORE` for those before the calendar."""
-        calendar = self.vocabulary.calendar
         found: set[dt.date] = set()
         for column in columns:
-            for day in self.touched.days(table, column):
-                if self.on_days(table, column):
-                    found.add(day)
-                    continue
-                begin = dt.datetime.combine(day, dt.time())
-                found |= {calendar.local_day(begin), calendar.local_day(begin + DAY - _INSTANT)}
-        return {max(day, BEFORE) if day >= FIRST_DAY else BEFORE for day in found if day < LAST_DAY}
+            days = self.touched.days(table, column)
+            found |= local_days(self.vocabulary.calendar, days, on_days=self.on_days(table, column))
+        return {day if day >= FIRST_DAY else BEFORE for day in found if day < LAST_DAY}
 
     def bound(self, table: str, column: str, day: dt.date) -> str:
         """The beginning of a local day as a column has it."""
@@ -109,7 +108,7 @@ class Keeper:
         stretches = [
             f"({field} >= {self.bound(table, column, low)} "
             f"and {field} < {self.bound(table, column, high)})"
-            for low, high in stretches_of(day for day in days if day != BEFORE)
+            for low, high in stretches_of(days)
         ]
         if BEFORE in days:
             stretches.append(f"{field} < {self.bound(table, column, FIRST_DAY)}")
@@ -117,6 +116,13 @@ class Keeper:
 
     def span(self, table: str, column: str) -> tuple[dt.date, dt.date] | None:
         """The first local day within the calendar that a column has, and the one after the last."""
+        if (table, column) in self.by_day:
+            name = kept(self.by_day[table, column])
+            ((first, last),) = self.connection.execute(
+                f"select min({DAY_COLUMN}), max({DAY_COLUMN}) from {name} "
+                f"where {DAY_COLUMN} > date '{BEFORE}'"
+            ).fetchall()
+            return (first, last + DAY) if first is not None else None
         field = quoted(column)
         low, high = (self.bound(table, column, day) for day in (FIRST_DAY, LAST_DAY))
         ((first, last),) = self.connection.execute(
@@ -143,15 +149,17 @@ class Keeper:
         }
 
 
-def stretches_of(days: Iterable[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """The stretches, half open, that days make up; many as one that holds them all."""
-    found: list[tuple[dt.date, dt.date]] = []
-    for day in sorted(set(days)):
-        if found and found[-1][1] == day:
-            found[-1] = (found[-1][0], day + DAY)
-        else:
-            found.append((day, day + DAY))
-    return found if len(found) <= _STRETCHES else [(found[0][0], found[-1][1])]
+def local_days(calendar: Calendar, days: Iterable[dt.date], *, on_days: bool) -> set[dt.date]:
+    """The local days on which any moment of these days of UTC can be; local ones stay."""
+    if on_days:
+        return set(days)
+    begins = [dt.datetime.combine(day, dt.time()) for day in days]
+    return {calendar.local_day(m) for b in begins for m in (b, b + DAY - _INSTANT)}
+
+
+def stretches_of(days: Iterable[dt.date]) -> list[Stretch]:
+    """The stretches that days within the calendar make up, or a few that hold them."""
+    return at_most(of_days(day for day in days if day != BEFORE), _STRETCHES)
 
 
 def digest(*told: object) -> str:

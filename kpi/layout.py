@@ -9,6 +9,8 @@ import duckdb
 
 from connectors.tables import TABLES
 from kpi import (
+    census,
+    currency,
     deliveries,
     fact_tables,
     history,
@@ -16,6 +18,7 @@ from kpi import (
     redefining,
     rollups,
     run_book,
+    segments,
     touched,
 )
 
@@ -31,7 +34,10 @@ create schema if not exists facts;
 {redefining.TABLES}
 {imprint.TABLE}
 {rollups.TABLE}
+{segments.TABLE}
 {touched.TABLE}
+{census.TABLES}
+{currency.TABLE}
 create table if not exists kpi.version (version bigint);
 insert into kpi.version select 0 where not exists (from kpi.version);
 """

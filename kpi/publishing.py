@@ -15,21 +15,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpi import currency, editions, history, imprint, known_answers
+from kpi import currency, editions, history, imprint, known_answers, segments, touched
 from kpi.currency import Gap
 from kpi.draft import Draft
+from kpi.edition_parts import put_parts
 from kpi.editions import DatabaseError, NoEdition, Pointer
+from kpi.files import UNFINISHED, flush, parts_folder
 from kpi.history import Publication
 from kpi.imprint import Declarations
 from kpi.known_answers import Failure
 from kpi.refusal import Refusal, refusal_file
 from kpi.rolling_up import roll_up
+from kpi.segments import Segment
+from kpi.touched import Touched
+from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
 
 _KEPT = 3
-_UNFINISHED = ".unfinished"
 _EDITION = re.compile(r"(\d{6,})-[0-9a-f]+\.duckdb")
 # A reader that was killed leaves the folder into which it had spilled.
 _ABANDONED_AFTER = dt.timedelta(days=1)
@@ -91,12 +95,14 @@ def publish_open(
     sources: Declarations,
     now: dt.datetime,
     despite: Despite | None = None,
+    large: int = segments.LARGE,
 ) -> Published:
     """Makes the working database and these definitions the current edition, and closes it.
 
     Whoever is killed in between leaves the edition before it in place. Raises Refused for a
     vocabulary with mistakes, NotPublished where the files cannot be written or a known answer does
     not hold; but where `despite` is given, that is told of such answers and nothing is held back.
+    Tables with at least `large` rows are not copied: editions share the files of their rows.
     """
     vocabulary = load_vocabulary(vocabulary_text)
     columns = imprint.columns_of_facts(warehouse.connection)
@@ -112,6 +118,7 @@ def publish_open(
         _clear_leftovers(home)
         version = warehouse.version()
         gaps = currency.convert(warehouse.connection, vocabulary.currency, vocabulary.calendar)
+        changed = Touched(warehouse.connection)
         imprint.write(
             warehouse.connection,
             number=number,
@@ -120,9 +127,9 @@ def publish_open(
             vocabulary=vocabulary,
             declarations=sources,
             columns=columns,
+            touched=changed,
         )
-        facts = Draft(warehouse.connection, vocabulary).facts
-        roll_up(warehouse.connection, vocabulary, facts)
+        in_segments = _bring_up(home, warehouse, vocabulary, columns, changed, large)
         draft = Draft(warehouse.connection, vocabulary)
         if failures := known_answers.failures(draft, vocabulary):
             if despite is None:
@@ -131,10 +138,17 @@ def publish_open(
         history.record(
             warehouse.connection, draft, Publication(number, name, now, _current_file(home))
         )
+        if in_segments:
+            times = {t: segments.time_of(vocabulary, t, columns[t]) for t in in_segments}
+            put_parts(
+                warehouse.connection, _segments_folder(home), in_segments, times, folder / name
+            )
+        segments.clear(warehouse.connection, _segments_folder(home))
         warehouse.checkpoint_and_close()
         vocabulary_digest = _digest(vocabulary_text)
         pointer = Pointer(number, name, now, version, vocabulary_digest, sources.fingerprint())
-        _put_copy(warehouse.path, folder / name)
+        if not in_segments:
+            _put_copy(warehouse.path, folder / name)
         _point_at(home, pointer)
         clear_refusal(home)
         _clear_old(home, pointer)
@@ -144,6 +158,27 @@ def publish_open(
             _clear_leftovers(home)
         raise _not_published(home, error) from error
     return Published(pointer, gaps)
+
+
+def _bring_up(
+    home: Path,
+    warehouse: Warehouse,
+    vocabulary: Vocabulary,
+    columns: imprint.Columns,
+    changed: Touched,
+    large: int,
+) -> dict[str, list[Segment]]:
+    """Computes and writes what was touched since the last time; the segments of large tables."""
+    connection = warehouse.connection
+    roll_up(connection, vocabulary, Draft(connection, vocabulary).facts, changed)
+    folder = _segments_folder(home)
+    found = segments.bring_up(connection, folder, vocabulary, columns, changed, large)
+    touched.forget(connection)
+    return found
+
+
+def _segments_folder(home: Path) -> Path:
+    return home / "data" / "segments"
 
 
 def note_refusal(home: Path, refusal: Refusal) -> None:
@@ -181,13 +216,13 @@ def _put_copy(source: Path, target: Path) -> None:
             f"{log.name} is still there after a checkpoint.",
             "Run the refresh again; if it stays, another program has the database open.",
         )
-    unfinished = target.with_name(target.name + _UNFINISHED)
+    unfinished = target.with_name(target.name + UNFINISHED)
     try:
         _copy(source, unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+    flush(target.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -223,7 +258,7 @@ def _point_at(home: Path, pointer: Pointer) -> None:
 def _put_text(file: Path, text: str) -> None:
     """The whole text under this name, or what was there before."""
     # Two processes may be refused at once, outside the lock.
-    unfinished = file.with_name(f"{file.name}-{uuid.uuid4().hex[:6]}{_UNFINISHED}")
+    unfinished = file.with_name(f"{file.name}-{uuid.uuid4().hex[:6]}{UNFINISHED}")
     try:
         with unfinished.open("w", encoding="utf-8") as writing:
             writing.write(text)
@@ -232,7 +267,7 @@ def _put_text(file: Path, text: str) -> None:
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
-    _flush_folder(file.parent)
+    flush(file.parent)
 
 
 def _current_file(home: Path) -> str | None:
@@ -256,7 +291,7 @@ def _next_number(home: Path) -> int:
 def _clear_leftovers(home: Path) -> None:
     """What a killed publish or a killed reader left behind."""
     folder = editions.editions_folder(home)
-    for file in folder.glob(f"*{_UNFINISHED}"):
+    for file in folder.glob(f"*{UNFINISHED}"):
         file.unlink(missing_ok=True)
     long_ago = time.time() - _ABANDONED_AFTER.total_seconds()
     for spilled in folder.glob("*.duckdb.tmp"):
@@ -269,14 +304,23 @@ def _clear_leftovers(home: Path) -> None:
     for number, file in _numbered(folder):
         # Copied, but never pointed at.
         if pointer is None or number > pointer.number:
-            file.unlink(missing_ok=True)
+            _remove(file)
+    editions_there = {parts_folder(file) for _, file in _numbered(folder)}
+    for parts in set(folder.glob("*.parts")) - editions_there:
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _clear_old(home: Path, pointer: Pointer) -> None:
     published = sorted(_numbered(editions.editions_folder(home)))
     for number, file in published[:-_KEPT]:
         if number != pointer.number:
-            file.unlink(missing_ok=True)
+            _remove(file)
+
+
+def _remove(edition: Path) -> None:
+    """Removes an edition, its own file first: without it nobody looks for the rest."""
+    edition.unlink(missing_ok=True)
+    shutil.rmtree(parts_folder(edition), ignore_errors=True)
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
@@ -304,15 +348,6 @@ def _not_published(home: Path, error: OSError | DatabaseError) -> NotPublished:
         return NotPublished(what, "Free some space and run `python -m kpi refresh` again.")
     what = f"The new edition could not be written to {where}: {error}."
     return NotPublished(what, "Mend that and run `python -m kpi refresh` again.")
-
-
-def _flush_folder(folder: Path) -> None:
-    """A new name survives a power cut only once its folder is on disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(text: str) -> str:

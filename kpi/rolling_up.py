@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import duckdb
 
-from kpi import daily_parts, rollups, touched
+from kpi import daily_parts, rollups
 from kpi.daily_parts import DayAxis
 from kpi.editions import DatabaseError
 from kpi.exact_answers import ExactAxis
@@ -36,13 +36,14 @@ def roll_up(
     connection: duckdb.DuckDBPyConnection,
     vocabulary: Vocabulary,
     facts: Mapping[str, Facts],
+    changed_rows: Touched,
     limits: Limits | None = None,
 ) -> None:
-    """Brings what is kept of these facts up to date, and forgets what was touched.
+    """Brings what is kept of these facts up to date with what was touched.
 
     What cannot be computed is not kept: facts answer, or say why not.
     """
-    keeper = Keeper(connection, vocabulary, alone(facts), Touched(connection), limits or Limits())
+    keeper = Keeper(connection, vocabulary, alone(facts), changed_rows, limits or Limits())
     wanted = {axis.name: axis for axis in _axes(keeper)}
     known = _known(connection)
     changed = False
@@ -53,7 +54,6 @@ def roll_up(
         changed |= _bring_up(keeper, axis, known.get(name))
     if changed:
         daily_parts.stand_together(connection)
-    touched.forget(connection)
 
 
 # By axis, the digest of what was kept and what that is.
@@ -89,6 +89,7 @@ def _bring_up(keeper: Keeper, axis: Axis, known: _Known | None) -> bool:
             raise
         why = str(error).partition("\n")[0]
         _log.warning("'%s' is not kept ready: %s", axis.name, why)
+        keeper.by_day.pop((axis.table, axis.time), None)
         _forget(connection, axis.name)
         return True
     return found is not None

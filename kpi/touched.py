@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # In place of a column: any row has changed, or all rows have, on whatever days.
 _ANY, _ALL = "", "*"
 # Days outside the calendar are not told apart; how systems write "never" would be no day at all.
-_EARLIEST, _LATEST = dt.date(1969, 12, 30), dt.date(2100, 1, 1)
+EARLIEST, LATEST = dt.date(1969, 12, 30), dt.date(2100, 1, 1)
 
 TABLE = """
 create table if not exists kpi.touched (fact_table varchar, field varchar, day date);
@@ -31,13 +31,15 @@ def note_rows(
     changed of a row is noted twice, as it was and as it is.
     """
     days = [f"select {literal(_ANY)} as field, cast(null as date) as day from {rows} limit 1"]
-    days += [
-        f"select {literal(name.lower())}, greatest(least(cast({quoted(name)} as date), "
-        f"date '{_LATEST}'), date '{_EARLIEST}') from {rows} "
-        f"where {quoted(name)} is not null group by all"
-        for name, kind in columns.items()
-        if kind in ("TIMESTAMP", "DATE")
-    ]
+    for name, kind in columns.items():
+        if kind in ("TIMESTAMP", "DATE"):
+            field = quoted(name)
+            # Of several values `least` and `greatest` leave out those that are not known.
+            day = f"greatest(least(cast({field} as date), date '{LATEST}'), date '{EARLIEST}')"
+            days.append(
+                f"select {literal(name.lower())}, case when {field} is not null then {day} end "
+                f"from {rows} group by all"
+            )
     every = " union all ".join(f"({each})" for each in days)
     connection.execute(
         f"insert into kpi.touched select {literal(table.lower())} as fact_table, * from ({every}) "
@@ -55,11 +57,14 @@ class Touched:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._days: dict[tuple[str, str], set[dt.date]] = {}
+        self._without: set[tuple[str, str]] = set()
         rows = connection.execute("select distinct fact_table, field, day from kpi.touched")
         for table, field, day in rows.fetchall():
             days = self._days.setdefault((table, field), set())
             if day is not None:
                 days.add(day)
+            elif field not in (_ANY, _ALL):
+                self._without.add((table, field))
 
     def any(self, table: str) -> bool:
         """Whether any row of a table has changed."""
@@ -72,6 +77,10 @@ class Touched:
     def days(self, table: str, column: str) -> set[dt.date]:
         """The days that changed rows have or had in a column: of a TIMESTAMP those of UTC."""
         return self._days.get((table.lower(), column.lower()), set())
+
+    def without_day(self, table: str, column: str) -> bool:
+        """Whether a changed row has, or had, no time in a column."""
+        return (table.lower(), column.lower()) in self._without
 
 
 def forget(connection: duckdb.DuckDBPyConnection) -> None:

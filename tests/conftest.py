@@ -29,6 +29,7 @@ SLOW = (
     "kpi/test_merge_model.py",
     "kpi/test_answers_property.py",
     "kpi/test_rollups_property.py",
+    "kpi/test_segments.py",
     "kpi/test_rollups_landing_property.py",
     "kpi/test_contributions_property.py",
     "kpi/test_timetable_property.py",

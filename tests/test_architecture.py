@@ -33,6 +33,7 @@ READING = {
         "explanation",
         "export",
         "expression",
+        "files",
         "fitting",
         "formats",
         "grammar",

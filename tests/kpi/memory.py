@@ -122,7 +122,8 @@ class Memory:
         """Keeps ready what questions ask for, as a publication does."""
         self._connection.execute(rollups.TABLE + touched.TABLE)
         facts = alone(self.facts)
-        roll_up(self._connection, self.vocabulary, facts, limits)
+        roll_up(self._connection, self.vocabulary, facts, touched.Touched(self._connection), limits)
+        touched.forget(self._connection)
         kept = rollups.read(self.query)
         self.facts = {n: replace(f, rollups=kept.get(n, ())) for n, f in facts.items()}
 

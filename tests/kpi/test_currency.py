@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpi import touched
+from kpi import currency, touched
 from kpi.answers import ask
 from kpi.compiler import Question
 from kpi.currency import convert
@@ -189,9 +189,10 @@ def tables() -> Iterator[duckdb.DuckDBPyConnection]:
     """Tables without a rate and without an entry."""
     with duckdb.connect() as connection:
         connection.execute(f"create schema facts; create schema kpi; {touched.TABLE}")
+        connection.execute(currency.TABLE)
         connection.execute(
-            "create table main.fx_rates (day date, base varchar, currency varchar, "
-            "rate decimal(18,8))"
+            "create table facts.fx_rates (day date, base varchar, currency varchar, "
+            "rate decimal(18,8)); create view main.fx_rates as from facts.fx_rates"
         )
         for table, amount, minor, time in (
             ("payments", "amount", "amount_minor", "occurred_at"),
@@ -242,3 +243,59 @@ def test_what_no_rate_converts_keeps_its_period_from_counting_as_complete(tmp_pa
 
     answer = ask(edition, Question(("revenue",), start=early.date(), end=dt.date(2026, 4, 1)))
     assert [(cell.value, cell.complete) for cell in answer.cells] == [(5, True), (0, False)]
+
+
+DAYS = st.integers(0, 12)
+happenings = st.one_of(
+    st.tuples(st.just("rate"), DAYS, st.sampled_from(["1.25", "1.6", None])),
+    st.tuples(st.just("entry"), DAYS, st.sampled_from(["USD", "EUR", "CHF", None])),
+    st.tuples(st.just("moved"), DAYS, DAYS),
+)
+
+
+def happen(connection: duckdb.DuckDBPyConnection, what: tuple[str, int, Any]) -> None:
+    """A rate of a day comes, changes or goes; an entry comes; entries move to another day."""
+    kind, number, value = what
+    day = FRIDAY + dt.timedelta(days=number)
+    if kind == "rate":
+        where = f"facts.fx_rates where day = '{day}' and currency = 'USD'"
+        touched.note_rows(connection, "fx_rates", {"day": "DATE"}, f"(select * from {where})")
+        connection.execute(f"delete from {where}")
+        if value is not None:
+            rates(connection, (day, "EUR", "USD", value))
+        touched.note_rows(connection, "fx_rates", {"day": "DATE"}, f"(select * from {where})")
+        return
+    time, rows = {"occurred_at": "TIMESTAMP"}, "(select * from facts.payments)"
+    touched.note_rows(connection, "payments", time, rows)
+    if kind == "entry":
+        entry(connection, 1000, value, at=f"{day} 23:30")
+    else:
+        later = FRIDAY + dt.timedelta(days=value)
+        connection.execute(
+            f"update facts.payments set occurred_at = '{later} 12:00' "
+            f"where cast(occurred_at as date) = '{day}'"
+        )
+    touched.note_rows(connection, "payments", time, rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(every=st.lists(st.lists(happenings, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_what_is_computed_of_touched_entries_is_what_all_would_be(
+    tables: duckdb.DuckDBPyConnection, every: list[list[tuple[str, int, Any]]]
+) -> None:
+    tables.execute(
+        "delete from facts.payments; delete from facts.fx_rates; delete from kpi.converted; "
+        "delete from kpi.touched"
+    )
+    for together in every:
+        for what in together:
+            happen(tables, what)
+        gaps = convert(tables, "EUR", BERLIN)
+        found = amounts(tables)
+        touched.forget(tables)
+
+        tables.execute("delete from kpi.converted")
+
+        assert convert(tables, "EUR", BERLIN) == gaps
+        assert amounts(tables) == found
+        touched.forget(tables)

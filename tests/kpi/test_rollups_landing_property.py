@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.contract import Batch, Column, Present, Shape
+from kpi import touched
 from kpi.answers import ask
 from kpi.draft import Draft
 from kpi.imprint import Declaration, Declarations, columns_of_facts
@@ -147,6 +148,7 @@ class Numbers:
             Declaration(name, "file", "File", (self.table,), None) for name in ("desk", "shop")
         )
         columns = columns_of_facts(connection)
+        changed = touched.Touched(connection)
         imprint(
             connection,
             number=1,
@@ -155,9 +157,12 @@ class Numbers:
             vocabulary=vocabulary,
             declarations=Declarations(False, declared),
             columns={self.table: columns[self.table]},
+            touched=changed,
         )
-        roll_up(connection, vocabulary, Draft(connection, vocabulary).facts, EVERYTHING)
+        roll_up(connection, vocabulary, Draft(connection, vocabulary).facts, changed, EVERYTHING)
+        touched.forget(connection)
         draft = Draft(connection, vocabulary)
+        self._refuse_miscounts()
         assert draft.facts[self.table].rollups
         asked: list[tuple[str, tuple[str, ...]]] = [
             ("day", ()),
@@ -176,6 +181,21 @@ class Numbers:
             for place, cell in expected.items():
                 assert same(kept[place].value, cell.value), place
                 assert kept[place].n == cell.n, place
+
+    def _refuse_miscounts(self) -> None:
+        """What is remembered of rows and days is what counting them anew would find."""
+
+        def query(sql: str) -> list[tuple[Any, ...]]:
+            return self.warehouse.connection.execute(sql).fetchall()
+
+        counted = "select source, rows from kpi.counted where fact_table = '{}' and rows > 0"
+        expected = "select _source, count(*) from {} group by 1"
+        assert sorted(query(counted.format(self.table))) == sorted(
+            query(expected.format(self.table))
+        )
+        days = query(f"select first_day, last_day from kpi.tables where name = '{self.table}'")
+        berlin = "cast(timezone('Europe/Berlin', timezone('UTC', opened)) as date)"
+        assert days == query(f"select min({berlin}), max({berlin}) from {self.table}")
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
