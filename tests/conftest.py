@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,18 @@ def is_slow(path: Path) -> bool:
     folder, kind = path.parent.name, path.stem.split("_")[1:2]
     plays = folder in PLAYED or (folder == "connectors" and kind in ([name] for name in PLAYED))
     return plays or any(path.is_relative_to(HERE / name) for name in SLOW)
+
+
+@pytest.fixture(scope="session")
+def spark_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Spark Connect address of a cluster that all tests share.
+
+    KPI_SPARK names another one, which must see the same files.
+    """
+    from tests.spark_cluster import spark_cluster
+
+    if "KPI_SPARK" in os.environ:
+        yield os.environ["KPI_SPARK"]
+        return
+    with spark_cluster(tmp_path_factory.mktemp("spark")) as address:
+        yield address

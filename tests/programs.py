@@ -1,7 +1,8 @@
-"""Finds the real servers, browsers and published schemas that some tests need."""
+"""Finds the real servers, browsers, packages and published schemas that some tests need."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -38,6 +39,14 @@ def file(path: str, *, package: str) -> Path:
     """A file of an installed package, below the project; without it as `program` does."""
     found = _PROJECT / path
     return found if found.is_file() else _lacking(found.name, package)
+
+
+def package(name: str, *, requirements: str) -> Path:
+    """The folder of an installed Python package; without it as `program` does."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        return _lacking(name, f"{name} by pip install -r {requirements}")
+    return Path(found.origin).parent
 
 
 def _lacking(name: str, package: str) -> NoReturn:
