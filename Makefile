@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 FOLDER := $(or $(KPI_HOME),.)
 
-.PHONY: run test fast lint bench clean
+.PHONY: run test fast lint bench spark clean
 
 run: .venv/run.txt
 	@test -f $(FOLDER)/data/editions/CURRENT || $(MAKE) --no-print-directory first-edition
@@ -24,12 +24,16 @@ first-edition:
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: fast
-	$(PYTEST) -m "slow and not servers and not browser"
-	$(BIN)/python -m pytest -m "servers and not browser"
-	$(PYTEST) -m "browser"
+	$(PYTEST) -m "slow and not servers and not browser and not spark"
+	$(BIN)/python -m pytest -m "servers and not browser and not spark"
+	$(PYTEST) -m "browser and not spark"
 
 fast: lint
-	$(PYTEST) -m "not slow and not servers and not browser"
+	$(PYTEST) -m "not slow and not servers and not browser and not spark"
+
+# Asks a Spark cluster, which it starts; needs Java.
+spark: .venv/spark.txt
+	$(BIN)/python -m pytest -m "spark"
 
 lint: .venv/test.txt
 	$(BIN)/ruff format --check
@@ -55,4 +59,8 @@ clean:
 
 .venv/test.txt: .venv/run.txt requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/spark.txt: .venv/test.txt requirements-spark.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.txt
 	@touch $@

@@ -275,8 +275,11 @@ def _session(address: str) -> SparkSession:
     logging.getLogger("SQLQueryContextLogger").disabled = True
     session = SparkSession(address)
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
-    for name, value in SETTINGS.items():
-        session.conf.set(name, value)
+    with warnings.catch_warnings():
+        # Some settings are on their way out; a cluster may have set them all the same.
+        warnings.simplefilter("ignore")
+        for name, value in SETTINGS.items():
+            session.conf.set(name, value)
     return session
 
 

@@ -142,6 +142,13 @@ _DAY = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 # A time that names its offset from UTC, which Spark would leave out when it reads the text.
 _ZONED = re.compile(r"\s*\d+-\d+-\d+[T ]\s*\d+:.*([+-]\s*\d+(:?\d+)*|Z|z|[A-Za-z]+)\s*")
 _LARGEST = 2**63
+# Letters that are changed here before Spark changes the others.
+_LETTERS = {"upper": ("ß", "ẞ"), "lower": ("Σİ", "σi")}
+# Letters that Spark changes in another way than DuckDB.
+_RARE = (
+    "[\\u0149\\u019b\\u01f0\\u0264\\u0390\\u03b0\\u0587\\u1c80-\\u1c8f\\u1e96-\\u1e9a\\u1f50-\\u1fff"
+    "\\ua7cb-\\ua7dc\\ufb00-\\ufb17\\x{10d50}-\\x{10d85}\\x{16ea0}-\\x{16ed3}]"
+)
 
 _Node = TypeVar("_Node", bound=exp.Expr)
 
@@ -516,18 +523,40 @@ class _Translation:
         return self._inside(node)
 
     def _letters(self, node: exp.Upper | exp.Lower) -> exp.Expr:
-        raise self._refuse("change letters as DuckDB does", node)
+        """Capitals or small letters one by one, as DuckDB changes them.
+
+        Spark makes two letters of some, looks at what stands around a sigma, and knows alphabets
+        that DuckDB does not. Where such a letter comes, the statement fails and says so.
+        """
+        name = "upper" if isinstance(node, exp.Upper) else "lower"
+        before, after = _LETTERS[name]
+        text = _sql(self._of(node.this))
+        failed = _text(f"Spark cannot write a text in {name} case of which letters are rare.")
+        return _raw(
+            f"{name}(CASE WHEN {text} RLIKE {_text(_RARE)} THEN raise_error({failed}) "
+            f"ELSE translate({text}, {_text(before)}, {_text(after)}) END)"
+        )
 
     def _round(self, node: exp.Round) -> exp.Expr:
-        number, places = self._of(node.this), node.args.get("decimals")
+        number, given = _sql(self._of(node.this)), node.args.get("decimals")
         kind = self._kind(node.this)
         if kind not in ("integer", "decimal", "double"):
             raise self._refuse("round what may be a decimal or a float", node)
-        if places is not None and not re.fullmatch(r"\(*-?\d+\)*", places.sql()):
-            raise self._refuse("round to places that are not a number", node)
-        if kind != "double" or places is None:
-            return _call("round", number, *([self._of(places)] if places is not None else []))
-        raise self._refuse("round a float to decimal places as DuckDB does", node)
+        written = "0" if given is None else re.sub(r"[() ]", "", given.sql())
+        if not re.fullmatch(r"-?\d{1,2}", written):
+            raise self._refuse(f"round to '{written}' places", node)
+        places = int(written)
+        if kind != "double" or places == 0:
+            return _raw(f"round({number}, {places})")
+        # DuckDB moves the point of a float, rounds, and moves it back: 2.675 becomes 2.67. Spark
+        # rounds what a float is written like, 2.68.
+        power = f"CAST('1e{abs(places)}' AS DOUBLE)"
+        there, back, beyond = ("*", "/", number) if places > 0 else ("/", "*", "CAST(0 AS DOUBLE)")
+        rounded = f"round({number} {there} {power}, 0) {back} {power}"
+        finite = f"abs({rounded}) < CAST('Infinity' AS DOUBLE)"
+        return _raw(
+            f"CASE WHEN {number} IS NULL THEN NULL WHEN {finite} THEN {rounded} ELSE {beyond} END"
+        )
 
     # --- aggregates -----------------------------------------------------------------------------
 

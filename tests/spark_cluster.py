@@ -1,4 +1,4 @@
-"""Starts a real Spark cluster for tests: a master, two workers, a Spark Connect server, all here."""
+"""Starts a real Spark cluster for tests, on this machine only: a master, workers, a server."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
 }
 
 

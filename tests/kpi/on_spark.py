@@ -59,14 +59,15 @@ def rows_of(
 
 def differences(
     expected: Sequence[tuple[Any, ...]], found: Sequence[tuple[Any, ...]]
-) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    """The rows, in their order, of which a key or a number is not the same."""
-    pairs = itertools.zip_longest(expected, found, fillvalue=())
-    return [(one, other) for one, other in pairs if not _alike(one, other)]
-
-
-def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return len(one) == len(other) and all(map(same, one, other))
+) -> list[tuple[int, int, Any, Any]]:
+    """Where two answers are not the same: row, column, and what stands there in each."""
+    assert len(expected) == len(found)
+    return [
+        (row, column, one, other)
+        for row, pair in enumerate(zip(expected, found, strict=True))
+        for column, (one, other) in enumerate(zip(*pair, strict=True))
+        if not same(one, other)
+    ]
 
 
 def same(one: Any, other: Any) -> bool:
