@@ -7,6 +7,7 @@ facts where they lie, in Parquet or in tables of its catalogue; only results com
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import logging
 import re
 import socket
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _REACHED = 10.0
 _ANSWERED = 600.0
 _PORT = 15002
+_WORK = itertools.count()
 
 # DuckDB's types as Spark reads them from Parquet.
 _TYPES = {
@@ -94,6 +96,7 @@ class Cluster:
         self._at, host, port = _place(address)
         self._time_limit = time_limit
         self._columns: dict[str, Mapping[str, str]] = {}
+        self._has_days = False
         _refuse_without_pyspark()
         try:
             socket.create_connection((host, port), timeout=_REACHED).close()
@@ -144,6 +147,7 @@ class Cluster:
                 frame.createOrReplaceTempView(DAYS)
 
         self._within(self._time_limit, "taking the calendar", view)
+        self._has_days = True
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         """The rows of a statement, as DuckDB would answer it.
@@ -153,6 +157,8 @@ class Cluster:
         """
         sql = spark_sql(statement, self._columns)
         tables = [name for name in self._columns if f"`{view_name(name)}`" in sql]
+        if f"`{DAYS}`" in sql and not self._has_days:
+            raise EngineFailed(f"{self._named} has not been given the calendar yet.")
         what = f"a question of {', '.join(tables)}" if tables else "a question"
 
         def answer() -> list[tuple[Any, ...]]:
@@ -230,8 +236,13 @@ class Cluster:
         done: list[_Result] = []
         failed: list[BaseException] = []
 
+        # By its tag no other piece of work is stopped, however late the stop arrives there.
+        tag, session = f"work-{next(_WORK)}", getattr(self, "_session", None)
+
         def run() -> None:
             try:
+                if session is not None:
+                    session.addTag(tag)
                 done.append(work())
             except BaseException as error:
                 failed.append(error)
@@ -241,22 +252,22 @@ class Cluster:
         thread.start()
         thread.join(seconds)
         if thread.is_alive():
-            self._interrupt()
+            if session is not None:
+                _stop(session, tag)
             raise EngineFailed(f"{self._named} took longer than {seconds:g} s for {what}.")
         if failed:
             raise failed[0]
         return done[0]
 
-    def _interrupt(self) -> None:
-        session = getattr(self, "_session", None)
-        if session is None:
-            return
 
-        def stop() -> None:
-            with suppress(Exception):
-                session.interruptAll()
+def _stop(session: SparkSession, tag: str) -> None:
+    """Has the cluster stop a piece of work, without waiting until it says that it did."""
 
-        threading.Thread(target=stop, daemon=True, name="spark-interrupt").start()
+    def stop() -> None:
+        with suppress(Exception):
+            session.interruptTag(tag)
+
+    threading.Thread(target=stop, daemon=True, name="spark-stop").start()
 
 
 def _refuse_without_pyspark() -> None:

@@ -21,7 +21,7 @@ from kpi.explanation import explain
 from kpi.periods import period_of, step
 from kpi.questions import QuestionRefused
 from kpi.summands import NoParts
-from tests.kpi.test_answers_property import (
+from tests.kpi.random_questions import (
     ANCHORS,
     CALENDARS,
     CONDITIONS,

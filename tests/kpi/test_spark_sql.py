@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kpi.questions import Question
-from kpi.spark import Cluster
+from kpi.answers import statement
+from kpi.compiler import Statement
+from kpi.questions import NotComputable, Question
+from kpi.spark import Cluster, Parquet
+from kpi.spark_sql import RARE
 from tests.kpi.memory import Memory, Rows, vocabulary_text
-from tests.kpi.on_spark import both, differences, register
+from tests.kpi.on_spark import both, differences, register, rows_of
 
 pytestmark = pytest.mark.spark
 
@@ -188,6 +193,14 @@ def world(
 
 @pytest.fixture(scope="module")
 def cluster(spark_address: str) -> Iterator[Cluster]:
+    opened = Cluster(spark_address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def apart(spark_address: str) -> Iterator[Cluster]:
+    """A session of its own, for other facts."""
     opened = Cluster(spark_address)
     yield opened
     opened.close()
@@ -400,4 +413,187 @@ def test_breakdowns_with_keys_that_nobody_knows_are_the_same(
     expected, found = both(cluster, berlin, asked(EVERY_KIND, "quarter", by))
 
     assert any(None in row[1 : 1 + len(by)] for row in expected)
+    assert differences(expected, found) == []
+
+
+ZONES = {
+    # zone, first day of the week, first month of the fiscal year, days on which its clocks change
+    "Australia/Lord_Howe": ("sunday", "july", ("2026-04-04", "2026-04-05", "2026-10-03")),
+    "America/New_York": ("sunday", "april", ("2026-03-07", "2026-03-08", "2026-11-01")),
+    "Europe/Berlin": ("monday", "january", ("2026-03-28", "2026-03-29", "2026-10-25")),
+    "Pacific/Apia": ("saturday", "february", ("2011-12-29", "2011-12-30", "2011-12-31")),
+}
+BY_TIME: Mapping[str, Any] = {
+    "counted": "count(*) from events",
+    "ended": {"value": "sum(m) from events", "time": "ended_at"},
+    "due": {"value": "count(distinct a) from events", "time": "due"},
+    "visited": "sum(x) from visits",
+    "of_a_week": {"value": "sum(m) from events", "window": "7 days"},
+    "of_quarter": {"value": "count(*) from events", "to_date": "quarter"},
+    "open": {"value": "count(*) from events", "as_of": {"from": "happened_at", "to": "ended_at"}},
+    "last": {"value": "sum(x) from events", "latest": {"per": "who", "carry": True}},
+}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_days_weeks_quarters_and_years_are_those_of_the_calendar(
+    apart: Cluster, tmp_path: Path, zone: str
+) -> None:
+    week, year, days = ZONES[zone]
+    memory = world(BY_TIME, days=days, zone=zone, week_starts=week, fiscal_year_starts=year)
+    register(apart, memory, tmp_path)
+    apart.set_calendar(memory.vocabulary.calendar)
+    start, end = min(days)[:8] + "01", f"{int(max(days)[:4]) + 1}-01-15"
+
+    wrong = {}
+    for grain in GRAINS:
+        question = asked(tuple(BY_TIME), grain, ("b",) if grain == "day" else (), (), start, end)
+        expected, found = both(apart, memory, question)
+        wrong[grain] = differences(expected, found)
+
+    assert wrong == {grain: [] for grain in GRAINS}
+
+
+def test_a_range_of_many_changes_of_clocks_is_the_same(apart: Cluster, tmp_path: Path) -> None:
+    days = ("1985-03-31", "1999-12-31", "2026-03-29")
+    memory = world({"m": "count(*) from events"}, days=days)
+    register(apart, memory, tmp_path)
+    question = asked(("m",), "month", ("b",), (), "1980-01-01", "2026-12-31")
+
+    expected, found = both(apart, memory, question)
+
+    assert differences(expected, found) == []
+
+
+def test_times_before_the_calendar_and_without_end_are_the_same(
+    apart: Cluster, tmp_path: Path
+) -> None:
+    metrics = {
+        "ever": {"value": "count(*) from events", "window": "all"},
+        "open": {
+            "value": "count(*) from events",
+            "as_of": {"from": "happened_at", "to": "ended_at"},
+        },
+    }
+    memory = world(metrics, days=DAYS[:1])
+    for first, last in (
+        ("0001-01-01", "infinity"),
+        ("1582-10-10 12:00", None),
+        ("1969-12-31 23:59:59.999999", "2026-01-31 23:00:00"),
+        ("-infinity", "9999-12-31"),
+    ):
+        memory.query(
+            "INSERT INTO main.events (happened_at, ended_at) VALUES ($a, $b)",
+            {"a": first, "b": last},
+        )
+    register_whole(apart, memory, tmp_path)
+
+    expected, found = both(apart, memory, asked(metrics, "month"))
+
+    assert differences(expected, found) == []
+
+
+def register_whole(apart: Cluster, memory: Memory, folder: Path) -> None:
+    """Each table as one file: a time without end is in no month."""
+    for table, facts in memory.facts.items():
+        path = folder / f"{table}.parquet"
+        memory.query(f"COPY main.\"{table}\" TO '{path}' (FORMAT parquet)")
+        apart.register(table, facts.columns, Parquet(str(path)))
+
+
+LOOKED_UP = {"m": "count(*) from events"}
+
+
+def test_a_key_that_is_looked_up_twice_fails_in_both(apart: Cluster, tmp_path: Path) -> None:
+    memory = world(LOOKED_UP)
+    memory.query("INSERT INTO main.places VALUES ('s1', 'twice')")
+    register(apart, memory, tmp_path)
+    question = asked(LOOKED_UP, "month", ("c",))
+
+    for engine in (memory.query, apart.query):
+        told = statement(memory, question)
+        with pytest.raises(NotComputable, match=r"has a key .site. with several rows"):
+            engine(told.sql, told.parameters)
+
+
+def test_every_letter_is_the_same_in_capitals_and_small(apart: Cluster, tmp_path: Path) -> None:
+    tables = {"letters": {"time": "day", "by": ["a"]}}
+    text = vocabulary_text({"m": "count(*) from letters"}, tables=tables, dimensions=("a",))
+    memory = Memory(text, {"letters": Rows("day DATE, a VARCHAR")})
+    rare = re.compile(RARE)
+    letters = [chr(i) for i in range(1, 0x110000) if not 0xD800 <= i < 0xE000]
+    letters = [letter for letter in letters if not rare.match(letter)] + ["ΑΣ", "ΣΑΣ", "Straße"]
+    memory.query(
+        "INSERT INTO main.letters SELECT DATE '2026-01-01', unnest($letters)", {"letters": letters}
+    )
+    register(apart, memory, tmp_path)
+    spelt = Statement(
+        'SELECT t."a", upper(t."a") AS u, lower(t."a") AS l FROM main."letters" AS t '
+        'WHERE upper(t."a") <> t."a" OR lower(t."a") <> t."a" ORDER BY t."a"',
+        {},
+    )
+
+    expected, found = rows_of(apart, memory, spelt)
+
+    assert len(expected) > 2500
+    assert differences(expected, found) == []
+
+
+def test_a_letter_that_is_rare_is_refused(apart: Cluster, tmp_path: Path) -> None:
+    memory = world({"m": "count_if(upper(a) = 'X') from events"})
+    memory.query("INSERT INTO main.events (happened_at, a) VALUES ('2026-01-01', 'ﬁn')")
+    register(apart, memory, tmp_path)
+    told = statement(memory, asked(("m",)))
+
+    with pytest.raises(NotComputable, match="cannot write a text in upper case"):
+        apart.rows(told)
+
+
+def test_a_percentile_by_rank_counts_in_decimals(apart: Cluster, tmp_path: Path) -> None:
+    shares = ("0.07", "0.1", "0.29", "0.55", "0.57", "0.7", "0.93", "0", "1", "0.005")
+    metrics = {
+        f"m{index}": f"percentile_disc(f, {share}) from events"
+        for index, share in enumerate(shares)
+    }
+    metrics |= {
+        f"n{index}": f"percentile(f, {share}) from events" for index, share in enumerate(shares)
+    }
+    memory = world(metrics, days=())
+    # Of so many rows in each month, that the rank is a whole number.
+    for month in range(1, 13):
+        memory.query(
+            "INSERT INTO main.events (happened_at, f) SELECT $at::TIMESTAMP, range / 3 "
+            f"FROM range({month * 100 if month % 2 else month * 7})",
+            {"at": f"2026-{month:02}-15"},
+        )
+    register(apart, memory, tmp_path)
+
+    expected, found = both(
+        apart, memory, asked(metrics, "month", start="2026-01-01", end="2026-12-31")
+    )
+
+    assert differences(expected, found) == []
+
+
+def test_a_float_is_rounded_as_the_same_float(apart: Cluster, tmp_path: Path) -> None:
+    metrics = {
+        f"m{index}": f"{kind}(round(f, {places})) from events"
+        for index, (kind, places) in enumerate(
+            (kind, places) for kind in ("sum", "max") for places in (0, 1, 2, 3, -1, -2, 15)
+        )
+    }
+    metrics["whole"] = "max(round(f)) from events"
+    memory = world(metrics, days=())
+    floats = (2.675, 1.005, 0.285, -0.5, 0.5, 2.5, 0.49999999999999994, 1e300, -1e-300, 15.0, 1e16)
+    for day, number in enumerate((*floats, 25.0, 4503599627370497.5, 1e308, -2.5), start=1):
+        memory.query(
+            "INSERT INTO main.events (happened_at, f) VALUES ($at::TIMESTAMP, $f)",
+            {"at": f"2026-01-{day:02}", "f": number},
+        )
+    register(apart, memory, tmp_path)
+
+    expected, found = both(
+        apart, memory, asked(metrics, "day", start="2026-01-01", end="2026-01-18")
+    )
+
     assert differences(expected, found) == []
