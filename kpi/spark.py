@@ -14,6 +14,7 @@ import socket
 import threading
 import urllib.parse
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -103,11 +104,13 @@ class Cluster:
         except OSError as error:
             raise EngineFailed(f"{self._named} cannot be reached: {_reason(error)}.") from error
         self._session = self._within(_REACHED * 6, "opening a session", lambda: _session(address))
+        # Left open, the library waits for ever when the program ends.
+        self._close = weakref.finalize(self, _closed, self._session)
 
     def close(self) -> None:
         """Lets go of the session and of all that was registered in it."""
-        with suppress(Exception):
-            self._session.client.close()
+        with suppress(EngineFailed):
+            self._within(_REACHED, "closing the session", self._close)
 
     @property
     def facts(self) -> Mapping[str, Mapping[str, str]]:
@@ -258,6 +261,11 @@ class Cluster:
         if failed:
             raise failed[0]
         return done[0]
+
+
+def _closed(session: SparkSession) -> None:
+    with suppress(Exception):
+        session.client.close()
 
 
 def _stop(session: SparkSession, tag: str) -> None:

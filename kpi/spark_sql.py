@@ -592,6 +592,8 @@ class _Translation:
                 return of(_call("percentile", self._of(node.this), _raw(share)))
             case exp.PercentileDisc():
                 return self._percentile_disc(node, of)
+            case exp.Sum() if self._kind(node.this) == "boolean":
+                return of(exp.Sum(this=_cast(self._of(node.this), "INT")))
             case exp.Sum() | exp.Count() | exp.CountIf() | exp.Min() | exp.Max():
                 return of(self._inside(node))
         raise self._refuse(f"aggregate by '{node.sql(dialect='duckdb')[:80]}'", node)
