@@ -330,30 +330,42 @@ class _Translation:
         return max((kind for kind in kinds if kind), key=order.index)
 
     def _kind_of_column(self, column: exp.Column) -> str | None:
-        # A column of an earlier step is what is selected there under its name.
-        for step in self._steps_around(column):
-            for selected in step.selects:
-                if selected.alias == column.name:
-                    return self._kind(selected)
-        for table in self._tables_around(column):
-            kind = _found(self.columns.get(table, {}), column.name)
-            if kind is not None:
-                return "decimal" if kind.startswith("DECIMAL") else _KINDS.get(kind)
+        select = column.find_ancestor(exp.Select)
+        return self._kind_within(select, column.table, column.name) if select else None
+
+    def _kind_within(self, select: exp.Query, source: str, name: str) -> str | None:
+        """What a column is of one of the sources of a SELECT, or of any where none is named."""
+        beginning = select.args.get("from_")
+        joined = [each.this for each in select.args.get("joins") or []]
+        for each in [beginning.this, *joined] if beginning is not None else []:
+            if not source or each.alias_or_name == source:
+                kind = self._kind_of_source(each, name)
+                if kind is not None:
+                    return kind
         return None
 
-    def _steps_around(self, column: exp.Column) -> list[exp.Query]:
-        """The steps below the one that a column is named in."""
-        select = column.find_ancestor(exp.Select)
-        names = [t.name for t in select.find_all(exp.Table) if not t.db] if select else []
-        found: list[exp.Query] = []
-        waiting = names
-        while waiting:
-            name = waiting.pop(0)
-            step = self.steps.get(name)
-            if step is not None and step not in found:
-                found.append(step)
-                waiting += [t.name for t in step.find_all(exp.Table) if not t.db]
-        return found
+    def _kind_of_source(self, source: exp.Expr, name: str) -> str | None:
+        if isinstance(source, exp.Table) and source.db:
+            if source.db != "main":
+                return "date"
+            kind = _found(self.columns.get(source.name, {}), name) or ""
+            return "decimal" if kind.startswith("DECIMAL") else _KINDS.get(kind)
+        query = source.this if isinstance(source, exp.Subquery) else self.steps.get(source.name)
+        return self._kind_in_query(query, name) if isinstance(query, exp.Query) else None
+
+    def _kind_in_query(self, query: exp.Query, name: str) -> str | None:
+        if isinstance(query, exp.Union):
+            return self._kind_in_query(query.this, name)
+        for selected in query.selects:
+            if selected.alias_or_name == name:
+                return self._kind(selected)
+        for selected in query.selects:
+            if selected.is_star:
+                source = selected.table if isinstance(selected, exp.Column) else ""
+                kind = self._kind_within(query, source, name)
+                if kind is not None:
+                    return kind
+        return None
 
     # --- rewriting ----------------------------------------------------------------------------
 

@@ -107,3 +107,17 @@ def test_names_are_quoted_whatever_they_are() -> None:
     )
 
     assert sql == 'SELECT SUM(`t`.`odd ``name`) AS `a "b` FROM `facts_events` AS `t`'
+
+
+def test_what_a_value_is_follows_from_the_step_that_it_is_named_of() -> None:
+    sql = (
+        'WITH f0 AS (SELECT sum(t."x") AS a0 FROM main."events" AS t), '
+        'f1 AS (SELECT sum(t."ratio") AS a0 FROM main."events" AS t), '
+        "level0 AS (SELECT f0.*, f1.a0 AS v FROM f0 JOIN f1 ON true) "
+        "SELECT round(r.a0, 2) AS whole, round(r.v, 2) AS float FROM level0 AS r"
+    )
+
+    written = translated(sql)
+
+    assert "round(`r`.`a0`, 2) AS `whole`" in written
+    assert "round(`r`.`v` * CAST('1e2' AS DOUBLE), 0)" in written
