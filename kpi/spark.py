@@ -292,6 +292,7 @@ def _session(address: str) -> SparkSession:
         from pyspark.sql.connect.session import SparkSession
     # It would print each error with its whole trace, and with the address, beside raising it.
     logging.getLogger("SQLQueryContextLogger").disabled = True
+    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
     session = SparkSession(address)
     session.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     with warnings.catch_warnings():

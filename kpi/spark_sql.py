@@ -106,8 +106,7 @@ _ALIKE: tuple[type[exp.Expr], ...] = (
     exp.Nullif,
     exp.Case,
     exp.If,
-    # aggregates; the last of a period's days is taken from a DATE
-    exp.Sum,
+    # aggregates; `day` is taken of a DATE only
     exp.Count,
     exp.CountIf,
     exp.Min,
@@ -689,6 +688,7 @@ _RULES: dict[type[exp.Expr], Callable[[_Translation, Any], exp.Expr]] = {
     exp.Lower: _Translation._letters,
     exp.Round: _Translation._round,
     exp.Filter: _Translation._filtered,
+    exp.Sum: _Translation._plain,
     exp.Avg: _Translation._plain,
     exp.Median: _Translation._plain,
     exp.PercentileCont: _Translation._plain,

@@ -138,10 +138,13 @@ def events(days: Sequence[str]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     tick = dt.timedelta(microseconds=1)
     for number, day in enumerate(days):
-        for hour in range(-14, 38, 4):
+        # The last two are within and over the hour that clocks leave out in some zone or other.
+        for hour in (*range(-14, 38, 4), 2, 1):
             i = len(rows)
             at = moment(day) + dt.timedelta(hours=hour, minutes=30 * (i % 2)) - tick * (i % 3 == 0)
             ended = None if i % 5 == 0 else at + dt.timedelta(minutes=7 * i + 1, seconds=i % 60)
+            if hour in (1, 2):
+                ended = at + dt.timedelta(hours=2)
             rows.append(
                 (
                     None if i % 31 == 30 else at,
