@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kpi.expression import ROW, FactValue, Formula, quoted
+from kpi.expression import ROW, FactValue, Formula, number, quoted
 from kpi.period_rows import PeriodRows, unnested
 from kpi.plan import Group, Node, Plan, inputs, tables_below
 from kpi.questions import Facts, Question, QuestionRefused, asked_periods, check_question
@@ -270,4 +270,4 @@ def _margin(metric: Metric, slots: Mapping[str, str]) -> str:
 def _emptied(metric: Metric, value: str, known: str) -> str:
     if metric.empty is None:
         return value
-    return f"coalesce({value}, CASE WHEN {known} = 0 THEN {metric.empty!r} END)"
+    return f"coalesce({value}, CASE WHEN {known} = 0 THEN {number(metric.empty)} END)"

@@ -57,6 +57,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def number(value: float) -> str:
+    """A number as SQL. Beside decimals the database would round a fraction to their places."""
+    return repr(value) if value.is_integer() else f"CAST({value!r} AS DOUBLE)"
+
+
 @dataclass(frozen=True)
 class Aggregate:
     """One aggregate over the rows of a fact table, as SQL without its filter.

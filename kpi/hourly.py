@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kpi.answers import Readable
-from kpi.expression import ROW, FactValue, Formula, quoted
+from kpi.expression import ROW, FactValue, Formula, number, quoted
 from kpi.period_rows import PeriodRows
 from kpi.periods import DAY, FIRST_DAY, Calendar
 from kpi.plan import Group, Node, Plan, fact_value, inputs
@@ -195,7 +195,7 @@ def _value(plan: Plan, node: Node) -> str:
     """A sum as SQL; a count of no rows is 0, any other sum of none what the metric says it is."""
     metric = plan.vocabulary.metrics[node.metric]
     value = _formula(plan, node, metric.value.formula)
-    return value if metric.empty is None else f"coalesce({value}, {metric.empty!r})"
+    return value if metric.empty is None else f"coalesce({value}, {number(metric.empty)})"
 
 
 def _formula(plan: Plan, node: Node, formula: Formula) -> str:

@@ -158,6 +158,14 @@ def test_empty_fills_from_the_first_day_on_as_far_as_the_sources_told() -> None:
     assert list(found.values()) == [None, 2, 5, 5, None]
 
 
+def test_what_is_said_of_an_empty_period_is_not_rounded_beside_decimals() -> None:
+    memory = edition(
+        {"m": {"value": "sum(money) from events", "empty": 0.125}}, ("2026-03-15", "a")
+    )
+
+    assert values(answer(memory, start="2026-04-01", end="2026-05-01")) == [0.125]
+
+
 def test_empty_fills_also_where_every_argument_is_unknown() -> None:
     memory = edition({"m": {"value": "sum(x) from events", "empty": 0}}, ("2026-03-15", "a"))
 
