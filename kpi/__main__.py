@@ -20,7 +20,9 @@ except ModuleNotFoundError:
 from kpi.stdout import Format, write
 
 if TYPE_CHECKING:
+    from kpi.answers import Answer
     from kpi.editions import Edition
+    from kpi.questions import Question
 
 PROJECT = Path(__file__).parents[1]
 FAILED = 1
@@ -190,6 +192,13 @@ def query(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say instead which way each number is computed.")
     ] = False,
+    spark: Annotated[
+        str | None,
+        typer.Option(help="The Spark cluster that answers, sc://host:15002; or SPARK_REMOTE."),
+    ] = None,
+    lake: Annotated[
+        Path | None, typer.Option(help="Have a cluster answer, from the facts in this lake.")
+    ] = None,
 ) -> None:
     """Answers from the current edition."""
     from kpi.answers import ask, statement
@@ -219,7 +228,10 @@ def query(
             columns = ["metric", "of", "table", "way"]
             write(format, columns, [{**vars(w), "way": str(w)} for w in ways(edition, question)])
             return
-        answer = ask(edition, question)
+        if lake is not None or spark is not None:
+            answer = _ask_cluster(edition, question, spark, lake)
+        else:
+            answer = ask(edition, question)
     except QuestionRefused as error:
         _say(str(error))
         for name in unpublished(context.obj, edition.vocabulary, question.metrics):
@@ -243,6 +255,49 @@ def query(
     write(format, columns, rows)
     for remark in remarks(edition, question, answer):
         _say(remark)
+
+
+def _ask_cluster(
+    edition: Edition, question: Question, address: str | None, lake: Path | None
+) -> Answer:
+    """The answer of a cluster, or the end of the command with what is wrong."""
+    from kpi.answers import ask
+    from kpi.lake import NoLake, on_cluster
+    from kpi.spark import EngineFailed, cluster
+
+    address = address or os.environ.get("SPARK_REMOTE")
+    if lake is None:
+        _say("--spark needs the facts that the cluster reads: --lake DIR.")
+        raise typer.Exit(WRONG)
+    if address is None:
+        _say("--lake needs the cluster that reads it: --spark sc://host:15002, or SPARK_REMOTE.")
+        raise typer.Exit(WRONG)
+    try:
+        with cluster(address) as opened:
+            return ask(on_cluster(edition, question.metrics, opened, lake), question)
+    except NoLake as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from None
+    except EngineFailed as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+
+
+@app.command("lake")
+def write_lake(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where to; the cluster must see it, too.")],
+) -> None:
+    """Writes the facts of the current edition as Parquet, by table and month, for a cluster."""
+    from kpi import lake
+
+    edition = _latest(context.obj)
+    try:
+        rows = lake.write(edition, folder)
+    except OSError as error:
+        _say(f"The facts could not be written to {folder}: {error}.")
+        raise typer.Exit(FAILED) from None
+    _say(f"Wrote {rows:,} rows of edition {edition.number} to {folder / str(edition.number)}.")
 
 
 @app.command("scorecard")

@@ -28,6 +28,7 @@ from kpi.yaml_text import Refused
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = [
     "DatabaseError",
@@ -161,6 +162,10 @@ class Edition:
     def frame(self, sql: str, parameters: Parameters = ()) -> pd.DataFrame:
         """The rows of one statement as a data frame; raises QuestionRefused."""
         return self._run(sql, parameters, duckdb.DuckDBPyConnection.df)
+
+    def batches(self, sql: str, rows: int) -> pa.RecordBatchReader:
+        """The rows of one statement that needs no parameter, so many at a time."""
+        return self._connection.cursor().sql(sql).to_arrow_reader(rows)
 
     def _run(
         self, sql: str, parameters: Parameters, fetch: Callable[[duckdb.DuckDBPyConnection], Result]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from hypothesis import event, given, settings
@@ -22,7 +21,7 @@ from kpi.keeper import Limits
 from kpi.questions import Question, QuestionRefused, alone
 from kpi.rollups import SCHEMA
 from tests.kpi.memory import Memory
-from tests.kpi.test_answers_property import (
+from tests.kpi.random_questions import (
     ANCHORS,
     CALENDARS,
     EXAMPLES,
@@ -30,6 +29,7 @@ from tests.kpi.test_answers_property import (
     SAME_EVERY_TIME,
     TABLES,
     TIMES,
+    edition,
     fill,
     moments,
     questions,
@@ -40,12 +40,6 @@ from tests.kpi.test_answers_property import (
 
 # Everything is kept, however little there is of it; a statement computes a few periods only.
 EVERYTHING = Limits(facts_each=1, few=1_000_000, many=0, at_once=30)
-
-
-@lru_cache
-def edition(calendar: tuple[str, int, int]) -> Memory:
-    """An edition of this calendar, to be filled again for each example."""
-    return Memory(vocabulary_of(calendar, {"m": "count(*) from events"}), {})
 
 
 def same(found: float | None, expected: float | None) -> bool:

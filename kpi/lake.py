@@ -1,0 +1,167 @@
+"""Writes an edition's facts into a lake: Parquet files by month, which a cluster reads in place.
+
+Each edition has a folder of its own, so that no half one is ever read: the name of a folder that is
+being written begins with a dot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from kpi.answers import Readable
+from kpi.editions import Edition
+from kpi.expression import quoted
+from kpi.files import flush
+from kpi.questions import Facts, alone
+from kpi.spark import Cluster, Parquet
+from kpi.vocabulary import Vocabulary
+
+_KEPT = 2
+# Rows whose month is not known stand where readers of such folders expect them.
+_NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
+_ROWS = 1_000_000
+
+
+class NoLake(Exception):
+    """There are no facts of any edition in a folder; the text says what to do about it."""
+
+
+def write(edition: Edition, lake: Path) -> int:
+    """Writes every fact table of an edition as `lake/EDITION/TABLE/month=2026-03/rows.parquet`.
+
+    A row's month is that of its table's time, in UTC. Returns how many rows there are. What was
+    there of the edition before the last is removed.
+    """
+    lake.mkdir(parents=True, exist_ok=True)
+    unfinished = lake / f".{edition.number}-{uuid.uuid4().hex[:6]}"
+    try:
+        rows = sum(_write_table(edition, table, unfinished / table) for table in edition.facts)
+        target = lake / str(edition.number)
+        if target.exists():
+            shutil.rmtree(target)
+        unfinished.replace(target)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    flush(lake)
+    for number in sorted(_numbers(lake))[:-_KEPT]:
+        shutil.rmtree(lake / str(number))
+    return rows
+
+
+def newest(lake: Path) -> int:
+    """The newest edition in a lake; raises NoLake where there is none."""
+    numbers = list(_numbers(lake))
+    if not numbers:
+        raise NoLake(f"There are no facts in {lake} yet. Run `python -m kpi lake {lake}`.")
+    return max(numbers)
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """An edition whose questions a cluster answers, from the same facts in a lake."""
+
+    edition: Edition
+    cluster: Cluster
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.edition.vocabulary
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        return alone(self.edition.facts)
+
+    @property
+    def fresh_until(self) -> Mapping[str, dt.datetime]:
+        return self.edition.fresh_until
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self.cluster.query(sql, parameters)
+
+
+def on_cluster(edition: Edition, metrics: Iterable[str], cluster: Cluster, lake: Path) -> Readable:
+    """The edition as the cluster answers it, of the facts below these metrics.
+
+    Raises NoLake where the lake does not hold this edition, EngineFailed where the cluster fails.
+    """
+    if (there := newest(lake)) != edition.number:
+        raise NoLake(
+            f"{lake} holds edition {there}, the current one is {edition.number}. "
+            f"Run `python -m kpi lake {lake}`."
+        )
+    known = [edition.vocabulary.metrics[m] for m in metrics if m in edition.vocabulary.metrics]
+    for table in dict.fromkeys(
+        table for metric in known for table in _read(edition, metric.tables)
+    ):
+        place = Parquet(str((lake / str(edition.number) / table).resolve()))
+        cluster.register(table, edition.facts[table].columns, place)
+    cluster.set_calendar(edition.vocabulary.calendar)
+    return OnCluster(edition, cluster)
+
+
+def _read(edition: Edition, tables: Iterable[str]) -> Iterator[str]:
+    """These tables and those that they look words up in, where they have columns."""
+    for table in tables:
+        lookups = (each.table for each in edition.vocabulary.tables[table].lookup)
+        yield from (name for name in (table, *lookups) if name in edition.facts)
+
+
+def _numbers(lake: Path) -> Iterator[int]:
+    if lake.is_dir():
+        for folder in lake.iterdir():
+            if folder.name.isdecimal():
+                yield int(folder.name)
+
+
+def _write_table(edition: Edition, table: str, folder: Path) -> int:
+    time = _time_of(edition, table)
+    view = f"main.{quoted(table)}"
+    if time is None:
+        return _write_rows(edition, f"select * from {view}", folder / f"month={_NO_MONTH}")
+    field = quoted(time)
+    months = edition.query(f"select distinct date_trunc('month', {field}) from {view} order by 1")
+    rows = 0
+    for (month,) in months or [(None,)]:
+        if month is None:
+            name, where = _NO_MONTH, f"{field} is null"
+        else:
+            first = month.date() if isinstance(month, dt.datetime) else month
+            name = f"{first:%Y-%m}"
+            month_long = f"{field} < date '{first}' + interval 1 month"
+            where = f"{field} >= date '{first}' and {month_long}"
+        rows += _write_rows(
+            edition, f"select * from {view} where {where}", folder / f"month={name}"
+        )
+    return rows
+
+
+def _time_of(edition: Edition, table: str) -> str | None:
+    declared = edition.vocabulary.tables.get(table)
+    columns = edition.facts[table].columns
+    timed = declared is not None and columns.get(declared.time) in ("TIMESTAMP", "DATE")
+    return declared.time if declared is not None and timed else None
+
+
+def _write_rows(edition: Edition, sql: str, folder: Path) -> int:
+    folder.mkdir(parents=True)
+    file = folder / "rows.parquet"
+    rows = 0
+    with (
+        contextlib.closing(edition.batches(sql, _ROWS)) as batches,
+        pyarrow.parquet.ParquetWriter(file, batches.schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    flush(file)
+    return rows
