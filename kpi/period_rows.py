@@ -119,6 +119,8 @@ class PeriodRows:
                 name = f"week{self.index}"
                 self.parameters[name] = low
                 return f"${name} + CAST(({day} - ${name}) // 7 * 7 AS INTEGER)"
+            case "month" if day == f"{ROW}.{quoted(self.group.time)}":
+                return f"{day} - CAST(day({day}) - 1 AS INTEGER)"
             case "month":
                 # Worked out before, for it is needed twice.
                 self.source = f"(SELECT *, {day} AS _day FROM {self.source}) AS {ROW}"
