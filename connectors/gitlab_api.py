@@ -23,6 +23,10 @@ METRICS = (
     "time_to_restore_service",
     "change_failure_rate",
 )
+# What all of these records have, and no others.
+_TELLING = {"deployments": "environment", "issues": "confidential"}
+# So many answers are remembered, about 300 bytes each: a cache holds the last ones.
+_REMEMBERED = 1_000
 # What became of an issue, as its events tell: whether it was open from then on.
 _TURNS = {"opened": True, "reopened": True, "closed": False}
 
@@ -38,17 +42,18 @@ class Project:
 
 
 class Api:
-    """One GitLab, asked through one session."""
+    """One GitLab, asked through one session; raises SourceError for another question's answer."""
 
     def __init__(self, session: http.Session, size: int | None) -> None:
         self.session = session
         self._size = size or PAGE
+        self._answered: dict[str, str] = {}
 
     def project(self, written: str) -> Project:
         """The project with this path or number; raises SourceError where there is none for us."""
         try:
             with permitted("the project"):
-                found = self.session.json(f"projects/{quote(unquote(written), safe='')}")
+                found = self._ask(f"projects/{quote(unquote(written), safe='')}").value
         except http.Rejected as error:
             if error.status != 404:
                 raise
@@ -57,12 +62,12 @@ class Api:
                 "It is not there, or the user of `token` is no member of it: invite that user, "
                 f"as a Reporter at least.{nearest(written, self._own_paths())}",
             ) from None
-        if not isinstance(found, dict) or "id" not in found:
+        if not isinstance(found, dict) or not {"id", "path_with_namespace"} <= found.keys():
             raise SourceError(
                 f"GitLab answers without the project '{written}'.",
                 "Check that `url` leads to GitLab's REST API: https://HOST/api/v4.",
             )
-        return Project(found["id"], found.get("path_with_namespace") or written)
+        return Project(found["id"], found["path_with_namespace"])
 
     def deployments(self, project: Project, since: dt.datetime) -> Iterator[list[Record]]:
         """Pages of the deployments changed at or after `since` (UTC), the earliest change first."""
@@ -78,24 +83,33 @@ class Api:
         """An issue as it is now; None where it is there no more, or not for us."""
         try:
             with permitted("issues"):
-                found = self.session.json(f"projects/{project.id}/issues/{number}")
+                page = self._ask(f"projects/{project.id}/issues/{number}")
         except http.Rejected as error:
             if error.status != 404:
                 raise
             return None
-        return found if isinstance(found, dict) and found.get("iid") == number else None
+        found: Any = page.value
+        if not isinstance(found, dict) or found.get("iid") != number:
+            raise _another_answer(page)
+        return found
 
-    def turns(self, project: Project, number: int) -> list[Turn] | None:
+    def turns(self, project: Project, issue: Record) -> list[Turn] | None:
         """When an issue was closed and opened again; None where it is there no more."""
-        path = f"projects/{project.id}/issues/{number}/resource_state_events"
+        path = f"projects/{project.id}/issues/{issue['iid']}/resource_state_events"
         try:
             with permitted("issues"):
-                found = [each for page in self._pages(path) for each in _each_with(page, "state")]
+                found = [
+                    each
+                    for page in self._pages(path)
+                    for each in _each_with(page, "resource_id", issue["id"])
+                ]
         except http.Rejected as error:
             if error.status != 404:
                 raise
             return None
-        told = ((moment(each.get("created_at")), _TURNS.get(each["state"])) for each in found)
+        told = (
+            (moment(each.get("created_at")), _TURNS.get(each.get("state", ""))) for each in found
+        )
         return [Turn(at, is_open) for at, is_open in told if at is not None and is_open is not None]
 
     def _changed(
@@ -110,7 +124,7 @@ class Api:
         while True:
             asked = {**params, "updated_after": written(after), "page": number}
             page = self._by_change(project, what, asked)
-            found = paging.records_of(page)
+            found = list(_each_with(page, _TELLING[what]))
             changes = [moment(each.get("updated_at")) for each in found]
             is_repeated = number > 1 and page.content == before
             if is_repeated or any(change is None or change < after for change in changes):
@@ -136,7 +150,7 @@ class Api:
         """All environments, which tell their tier."""
         with permitted("environments"):
             for page in self._pages(f"projects/{project.id}/environments"):
-                yield from paging.records_of(page)
+                yield from _each_with(page, "name")
 
     def merge_requests(self, project: Project, deployment: int) -> Iterator[Record]:
         """The merge requests that a deployment shipped."""
@@ -144,7 +158,7 @@ class Api:
         try:
             with permitted("merge requests"):
                 for page in self._pages(path):
-                    yield from _each_with(page, "iid")
+                    yield from _each_with(page, "merged_at")
         except http.Rejected as error:
             # The deployment was deleted since it was listed.
             if error.status != 404:
@@ -175,7 +189,7 @@ class Api:
             "start_date": first.isoformat(),
             "end_date": end.isoformat(),
         }
-        page = self.session.page(f"projects/{project.id}/dora/metrics", params)
+        page = self._ask(f"projects/{project.id}/dora/metrics", params)
         return [each for each in paging.records_of(page) if each["date"] >= begin.isoformat()]
 
     def token(self) -> Record | None:
@@ -194,10 +208,26 @@ class Api:
         # GitLab refuses `updated_after` without this order.
         asked = {"order_by": "updated_at", "sort": "asc", "per_page": self._size, **params}
         with permitted(what):
-            return self.session.page(f"projects/{project.id}/{what}", asked)
+            return self._ask(f"projects/{project.id}/{what}", asked)
 
     def _pages(self, path: str) -> Iterator[http.Page]:
-        return paging.by_link(self.session, path, {"per_page": self._size})
+        yield from map(self._proper, paging.by_link(self.session, path, {"per_page": self._size}))
+
+    def _ask(self, path: str, params: Mapping[str, Any] | None = None) -> http.Page:
+        return self._proper(self.session.page(path, params))
+
+    def _proper(self, page: http.Page) -> http.Page:
+        """The answer, unless it came before to another question: then it raises SourceError.
+
+        GitLab numbers its answers. Nothing else tells apart what two deployments shipped, the
+        commits of two merge requests, or two lists with nothing in them.
+        """
+        number = page.headers.get("X-Request-Id")
+        if number and self._answered.setdefault(number, page.url) != page.url:
+            raise _another_answer(page)
+        if len(self._answered) > _REMEMBERED:
+            del self._answered[next(iter(self._answered))]
+        return page
 
     def _own_paths(self) -> list[str]:
         """Some projects that the token is a member's of, to guess what was meant."""
@@ -257,12 +287,16 @@ def _to_the_millisecond(time: dt.datetime) -> dt.datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def _each_with(page: Page, key: str) -> Iterator[Record]:
-    """The records of a page; raises SourceError where they are not what was asked for."""
+def _each_with(page: Page, key: str, value: Any = None) -> Iterator[Record]:
+    """The records of a page; raises SourceError where one lacks this key, or has another value."""
     for record in paging.records_of(page):
-        if key not in record:
-            raise SourceError(
-                f"{http.shown_address(page.url)} answers with other records than it was asked for.",
-                "The next refresh asks again; if it stays, look for a cache in between.",
-            )
+        if key not in record or value not in (None, record[key]):
+            raise _another_answer(page)
         yield record
+
+
+def _another_answer(page: Page) -> SourceError:
+    return SourceError(
+        f"{http.shown_address(page.url)} answers with other records than it was asked for.",
+        "The next refresh asks again; if it stays, look for a cache in between.",
+    )

@@ -161,7 +161,7 @@ class Reading:
     def _take(self, project: Project, known: _Known, issue: Record) -> None:
         turns = None
         if _counts(self._plan, issue):
-            turns = self._api.turns(project, issue["iid"])
+            turns = self._api.turns(project, issue)
         if turns is None:
             self._remove(project, known, issue["iid"])
             return

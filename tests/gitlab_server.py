@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+from dataclasses import replace
 from typing import Any
 
 from tests import peer_lists
-from tests.peer import Answer, Clock, Peer, Request, Server, data
+from tests.peer import Answer, Clock, Handler, Peer, Request, Server, data
 from tests.peer_lists import Records
 
 BEGIN = dt.datetime(2026, 1, 1)
@@ -156,7 +158,18 @@ class GitLab:
         return {"id": number, "name": name, "external_url": None, "tier": tier}
 
     def _route(self) -> None:
-        route = self.peer.route
+        numbers = itertools.count(1)
+
+        def route(pattern: str, handler: Handler) -> None:
+            """Answers with a number of its own, as each of GitLab's has one."""
+
+            def numbered(request: Request) -> Answer:
+                given = handler(request)
+                number = f"01KJ{next(numbers):022}"
+                return replace(given, headers={**given.headers, "X-Request-Id": number})
+
+            self.peer.route(pattern, numbered)
+
         route("/personal_access_tokens/self", lambda _: data(self._token()))
         route("/projects", lambda _: data([{"path_with_namespace": PATH}]))
         route("/projects/{id}", self._project)

@@ -31,6 +31,7 @@ EPISODES = """
 _FAULTS = {
     "cut": faults.cut_json,
     "page": faults.web_page,
+    "again": faults.repeated,
     "hang": faults.hanging_up,
     "fail": faults.failing(500),
     "limit": faults.failing(429, {"RateLimit-Reset": "1800000007", "RateLimit-Remaining": "0"}),

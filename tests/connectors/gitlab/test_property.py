@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from pathlib import Path
 from random import Random
@@ -24,7 +25,9 @@ pytestmark = pytest.mark.slow
 
 DEPLOYMENTS = """
     select deployment_id, service, status, deployed_at, failed from deployments order by all"""
-CHANGES = "select change_id, deployment_id, service, deployed_at from changes order by all"
+CHANGES = """
+    select change_id, deployment_id, service, committed_at, deployed_at
+    from changes order by all"""
 _FAULTS = {
     "cut": faults.cut_json,
     "page": faults.web_page,
@@ -68,7 +71,7 @@ class Story:
         elif kind == 1 and running:
             self._end(running[which % len(running)], ("success", "failed", "canceled")[which % 3])
         elif kind == 2:
-            made = self.system.merge("2026-01-01T00:30:00Z", merged=self.hours)
+            made = self.system.merge(told(hour(self.hours - 0.5)), merged=self.hours)
             for waiting in self.unshipped.values():
                 waiting.append(made)
         else:
@@ -101,10 +104,17 @@ class Story:
             number = f"group/shop/{each['iid']}"
             rows.append((number, service, status, at, _FAILED.get(status)))
             for request in self.system.shipped[each["id"]] if status == "success" else ():
-                key = (f"merge{request}", service)
+                key = (request, service)
                 first[key] = min(first.get(key, (at, number)), (at, number))
-        changes = [(key[0], number, key[1], at) for key, (at, number) in first.items()]
+        changes = [
+            (f"merge{request}", number, service, self._committed(request), at)
+            for (request, service), (at, number) in first.items()
+        ]
         return sorted(rows, key=str), sorted(changes)
+
+    def _committed(self, request: int) -> dt.datetime | None:
+        (commit,) = self.system.commits[request]
+        return moment(commit["committed_date"])
 
 
 @settings(max_examples=20)
