@@ -70,7 +70,7 @@ def questions(entries: Sequence[Entry]) -> str:
     """What the question costs each way, and who could not answer."""
 
     def cell(way: Entry) -> str:
-        return f"{way['wall']:,.0f} / {way['cpu']:,.0f} ({way['ratio']:.2f})"
+        return f"{way['wall']:,.0f} / {way['cpu']:,.0f} ({_times(way['ratio'])})"
 
     told = by_size(entries, "ms / ms of CPU (times the CPU by hand)", "rows", cell, "ways")
     left: dict[str, list[str]] = {}
@@ -191,6 +191,11 @@ def picture(entries: Sequence[Entry]) -> str:
 
 def _labelled(values: Sequence[int]) -> dict[str, list[Any]]:
     return {"tickvals": list(values), "ticktext": [f"{value:,}" for value in values]}
+
+
+def _times(ratio: float) -> str:
+    """A ratio in two figures, which tell apart small ones too."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
 
 
 def main() -> None:
