@@ -19,7 +19,7 @@ from kpi.exact_answers import ExactAxis
 from kpi.expression import Aggregate
 from kpi.keeper import Keeper, Limits, digest
 from kpi.plan import fact_value
-from kpi.questions import Facts, alone
+from kpi.questions import Facts, QuestionRefused, alone
 from kpi.reach import OVERLAPPING, AsOf, Latest, Own, Reach
 from kpi.rollups import Rollup, counted, parts, present
 from kpi.touched import Touched
@@ -85,7 +85,7 @@ def _bring_up(keeper: Keeper, axis: Axis, known: _Known | None) -> bool:
     except BaseException as error:
         with contextlib.suppress(DatabaseError):
             connection.execute("rollback")
-        if not isinstance(error, DatabaseError):
+        if not isinstance(error, DatabaseError | QuestionRefused):
             raise
         why = str(error).partition("\n")[0]
         _log.warning("'%s' is not kept ready: %s", axis.name, why)

@@ -191,6 +191,28 @@ def test_what_cannot_be_computed_is_left_to_the_facts(caplog: pytest.LogCaptureF
     assert "is not kept ready: Binder Error" in caplog.text
 
 
+def test_a_word_that_is_looked_up_and_a_column_too_leaves_its_answers_to_the_facts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tables = {
+        "events": {
+            "time": "at_utc",
+            "by": ["region"],
+            "lookup": {"places": {"on": "region", "by": ["site"]}},
+        }
+    }
+    text = vocabulary_text(
+        {"middle": "median(x) from events"}, tables=tables, dimensions=["region", "site"]
+    )
+    places = Rows("region VARCHAR, site VARCHAR", [("north", "s1")])
+    memory = Memory(text, {"events": Rows(EVENTS, rows(3)), "places": places})
+
+    memory.roll_up(ALL)
+
+    assert way(memory, "middle") == ["facts"]
+    assert "'site' is looked up, but it is a column of events itself" in caplog.text
+
+
 def test_nothing_is_computed_again_of_days_that_nobody_touched() -> None:
     memory = edition(ALL)
     # What is kept is spoilt, so that whoever computes it again is seen.
