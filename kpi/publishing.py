@@ -291,7 +291,8 @@ def _next_number(home: Path) -> int:
 def _clear_leftovers(home: Path) -> None:
     """What a killed publish or a killed reader left behind."""
     folder = editions.editions_folder(home)
-    for file in folder.glob(f"*{UNFINISHED}"):
+    # A database that was being written has its log beside it.
+    for file in folder.glob(f"*{UNFINISHED}*"):
         file.unlink(missing_ok=True)
     long_ago = time.time() - _ABANDONED_AFTER.total_seconds()
     for spilled in folder.glob("*.duckdb.tmp"):

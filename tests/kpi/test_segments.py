@@ -189,6 +189,18 @@ def test_who_dies_while_writing_leaves_the_edition_before(
     ]
 
 
+def test_what_a_killed_publication_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    publish(tmp_path, FIRST)
+    folder = tmp_path / "data" / "editions"
+    for name in ("000002-a.duckdb.unfinished", "000002-a.duckdb.unfinished.wal"):
+        (folder / name).write_text("half")
+    (folder / "000002-a.parts").mkdir()
+
+    publish(tmp_path, day(5))
+
+    assert [file.name for file in folder.iterdir() if "-a." in file.name] == []
+
+
 def test_a_lost_segment_is_written_anew(tmp_path: Path) -> None:
     publish(tmp_path, FIRST, day(3))
     shutil.rmtree(tmp_path / "data" / "segments")
