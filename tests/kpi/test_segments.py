@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,13 @@ from kpi.editions import Edition
 from kpi.files import parts_folder
 from kpi.imprint import Declaration, Declarations
 from kpi.publishing import NotPublished, publish_open
-from kpi.questions import Question
+from kpi.questions import Question, alone
 from kpi.warehouse import Warehouse
 from tests.kpi.test_rollups_landing_property import Raw, Step, bring, definitions, steps
 from tests.working_database import working_database
 
 NOON = dt.datetime(2026, 4, 10, 12)
+PROJECT = Path(__file__).parents[2]
 TABLE = "events"
 DECLARED = Declarations(
     False, tuple(Declaration(name, "file", "File", (TABLE,), None) for name in ("desk", "shop"))
@@ -240,3 +244,41 @@ def test_numbers_are_the_same_from_segments_and_from_a_copy(tmp_path: Path) -> N
 
     assert parts.cells == copy.cells
     assert len(parts.cells) > 8
+
+
+_PUBLISH = """
+import sys
+from pathlib import Path
+from tests.kpi.test_segments import day, publish
+number = int(sys.argv[2])
+print("begins", flush=True)
+publish(Path(sys.argv[1]), day(20 + number, 3), day(number % 7, 2))
+"""
+
+
+@pytest.mark.servers
+def test_publications_that_are_killed_leave_whole_editions_and_right_numbers(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, FIRST, *(day(number, 5) for number in range(10)))
+    seen = [editions.open_edition(tmp_path).number]
+    for number in range(10):
+        command = [sys.executable, "-c", _PUBLISH, str(tmp_path), str(number)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.08 * number)
+            process.kill()
+        edition = editions.open_edition(tmp_path)
+        edition.query(ROWS)
+        seen.append(edition.number)
+
+    rows = publish(tmp_path)
+
+    edition = editions.open_edition(tmp_path)
+    assert seen == sorted(seen)
+    assert edition.query(ROWS) == rows
+    question = Question(tuple(edition.vocabulary.metrics), "week", ("region",))
+    cells = ask(edition, question).cells
+    edition.__dict__["facts"] = alone(edition.facts)
+    assert cells == ask(edition, question).cells
