@@ -16,7 +16,7 @@ from kpi.periods import DAY, FIRST_DAY, GRAINS, Period, covering
 from kpi.plan import Plan, fact_value
 from kpi.questions import Question, can_be_asked
 from kpi.reach import AsOf, Own, Reach, first_day
-from kpi.rollups import UNDIVIDED, Column, ExactAnswers, Rollup, counted, present, whole
+from kpi.rollups import BEFORE, UNDIVIDED, Column, ExactAnswers, Rollup, counted, present, whole
 from kpi.vocabulary import Metric
 
 
@@ -93,7 +93,8 @@ class _Answers:
     def bring_up(self) -> list[Rollup] | None:
         """Computes what is needed; None where nothing is."""
         before, axis = self.before, self.axis
-        changed = before is None or before.until != self.until
+        since = self._since()
+        changed = before is None or (before.since, before.until) != (since, self.until)
         if before is None:
             self._make()
         kept = set(before.kept if before else ())
@@ -121,7 +122,7 @@ class _Answers:
             axis.time,
             axis.reach,
             frozenset(kept),
-            self._since(),
+            since,
             self.until,
             self.columns,
         )
@@ -132,7 +133,7 @@ class _Answers:
         fresh = self.keeper.facts[self.axis.table].fresh_day
         if fresh is not None:
             return fresh + DAY
-        return self.span[1] if self.span else dt.date.min
+        return self.span[1] if self.span else FIRST_DAY + DAY
 
     def _since(self) -> dt.date:
         """The first day of which all is known: rows from before the calendar reach into it."""
@@ -149,11 +150,16 @@ class _Answers:
         return can_be_asked(self.keeper.vocabulary, self.axis.metrics[0], grain)
 
     def _periods(self, grain: str) -> list[Period]:
-        """Every period from the first fact on up to what the sources have told."""
-        if self.span is None:
+        """Every period from the first fact on up to what the sources have told.
+
+        Days that were touched and have no fact any more are among them: what was kept of them goes.
+        """
+        days = [day for day in self.touched if day != BEFORE]
+        days += [self.span[0]] if self.span else []
+        if not days:
             return []
         # What was not told yet may lie in the same week as the last that was.
-        first = min(self.span[0], self.until - DAY)
+        first = min(*days, self.until - DAY)
         return list(covering(self.calendar, grain, first, self.until))
 
     def _is_due(self, period: Period) -> bool:
@@ -161,7 +167,9 @@ class _Answers:
         assert self.before is not None
         if self.looked_up_anew or period.start >= self.before.until:
             return True
-        low = first_day(self.calendar, self.axis.reach, period) or dt.date.min
+        low = first_day(self.calendar, self.axis.reach, period)
+        if low is None or low < FIRST_DAY:
+            low = BEFORE
         at = bisect.bisect_left(self.touched, low)
         return at < len(self.touched) and self.touched[at] < period.end
 
@@ -173,7 +181,8 @@ class _Answers:
 
     def _readings(self, period: Period) -> float:
         """How many facts a period reads, if they are spread evenly."""
-        assert self.span is not None
+        if self.span is None:
+            return 0.0
         first, end = self.span
         low = first_day(self.calendar, self.axis.reach, period) or first
         days = (min(period.end, end) - max(low, first)).days

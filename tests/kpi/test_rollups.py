@@ -11,7 +11,7 @@ import pytest
 from kpi import rollups, touched
 from kpi.answers import ask
 from kpi.keeper import Limits
-from kpi.questions import Question
+from kpi.questions import Question, alone
 from kpi.reach import AsOf, Latest, Own, Span, ToDate, Window
 from kpi.rollups import Column, DailyParts, ExactAnswers, Rollup
 from kpi.ways import ways
@@ -231,6 +231,26 @@ def test_nothing_is_computed_again_of_days_that_nobody_touched() -> None:
         'select _on, count(*) from rollups."events by at_utc" group by 1 order by 1'
     )
     assert [day for day, _ in found] == [dt.date(2026, 2, 1), dt.date(2026, 2, 20)]
+
+
+@pytest.mark.parametrize("gone", ["at_utc < '2026-01-20'", "at_utc > '2026-02-10'", "true"])
+def test_of_days_without_a_row_any_more_nothing_is_kept(gone: str) -> None:
+    memory = edition(ALL)
+    question = Question(
+        ("middle", "latest", "moving", "total"),
+        "week",
+        ("region",),
+        start=dt.date(2025, 12, 29),
+        end=dt.date(2026, 3, 1),
+    )
+    rows = f"from events where {gone}"
+
+    memory.change("events", rows, f"delete {rows}", rows)
+    memory.roll_up(ALL)
+
+    found = ask(memory, question)
+    memory.facts = alone(memory.facts)
+    assert found == ask(memory, question)
 
 
 def test_a_changed_definition_is_computed_anew() -> None:
