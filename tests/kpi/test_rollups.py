@@ -148,6 +148,18 @@ def test_a_dimension_with_nearly_as_many_members_as_facts_is_left_out() -> None:
     assert way(memory, "middle", by=("region",)) == ["answer"]
 
 
+def test_a_dimension_is_kept_once_there_are_enough_facts() -> None:
+    memory = edition(Limits(facts_each=20), rows(10))
+    before = way(memory, "total", by=("region",))
+
+    more = "insert into events select events.* from events, range(30)"
+    memory.change("events", "from events", more, "from events")
+    memory.roll_up(Limits(facts_each=20))
+
+    assert before == ["facts"]
+    assert way(memory, "total", by=("region",)) == ["parts"]
+
+
 def test_what_is_open_is_unknown_where_nothing_is() -> None:
     closed = [(dt.datetime(2026, 2, 1), dt.datetime(2026, 2, 2), "north", "s1", 5, 0.5, 5)]
     memory = edition(ALL, closed)
