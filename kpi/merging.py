@@ -65,8 +65,14 @@ def _insert(staged: Staged, where: str) -> int:
     own = names(staged.plan.types())
     system = staged.origin.system()
     wanted = f"{_alive(staged)} and {where}"
-    added = f"(select {own} from {staged.table} where {wanted})"
-    touched.note_rows(staged.connection, staged.origin.into, staged.plan.types(), added)
+    # A time that is not delivered is not known: that is noted, too.
+    known = columns_of(staged.connection, staged.origin.into)
+    items = [
+        quoted(name) if name in staged.plan.types() else f"cast(null as {kind}) as {quoted(name)}"
+        for name, kind in known.items()
+    ]
+    added = f"(select {', '.join(items)} from {staged.table} where {wanted})"
+    touched.note_rows(staged.connection, staged.origin.into, known, added)
     return affected(
         staged.connection,
         f"insert into {name_of(staged.origin.into)} ({own}, {names(system)}) "

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.contract import Batch, Column, Shape
 from kpi import edition_parts, editions
 from kpi.answers import ask
 from kpi.editions import Edition
@@ -91,6 +93,22 @@ def test_a_new_day_is_written_alone(tmp_path: Path) -> None:
     assert list(before.values()) == [201]
     assert after == {**before, **after}
     assert list(after.values()) == [201, 3]
+
+
+def test_a_row_without_the_time_of_its_table_is_written_too(tmp_path: Path) -> None:
+    publish(tmp_path, FIRST, day(3))
+    with Warehouse(warehouse_of(tmp_path)) as warehouse:
+        run = warehouse.begin("shop", NOON)
+        shape = Shape((Column("id"), Column("n", type="integer")), key=("id",))
+        rows = pa.table({"id": ["z"], "n": ["7"]})
+        warehouse.land(run, "shop", Batch(TABLE, rows, shape, "test", state={}))
+        warehouse.finish(run, error=None, advice=None, finished_at=NOON, as_of=None)
+
+    rows_now = publish(tmp_path)
+
+    edition = editions.open_edition(tmp_path)
+    assert edition.query(ROWS) == rows_now
+    assert edition.query(f"select opened, n from {TABLE} where id = 'z'") == [(None, 7)]
 
 
 def test_a_late_row_takes_its_day_along(tmp_path: Path) -> None:
