@@ -11,6 +11,7 @@ from connectors.tables import TABLES
 from kpi import touched
 from kpi.landing import reread, type_name
 from kpi.parsing import literal, quoted
+from kpi.transaction import transaction
 
 # Filled in by the warehouse in every row, behind the table's own columns.
 SYSTEM = {
@@ -114,15 +115,10 @@ def _additions(there: Iterable[str], table: str, columns: Mapping[str, str]) -> 
 
 def _change(connection: duckdb.DuckDBPyConnection, table: str, changes: Iterable[str]) -> None:
     """Changes a table together with its view, which otherwise nobody could read any more."""
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         for change in changes:
             connection.execute(change)
         show(connection, table)
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
 
 
 def show(connection: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -7,7 +7,6 @@ seen; the next publication drops its numbers and compares with those that were p
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import logging
@@ -20,11 +19,11 @@ import pyarrow as pa
 
 from kpi import redefining
 from kpi.answers import Cell, Readable, ask_apart, told
-from kpi.editions import DatabaseError
 from kpi.formats import decimals
 from kpi.periods import DAY, FIRST_DAY, period_of
 from kpi.questions import NotComputable, Question, QuestionRefused, check_question
 from kpi.restated import Cause, Key
+from kpi.transaction import transaction
 from kpi.vocabulary import Metric, Vocabulary
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Public
     failed: set[str] = set()
     now = dict(_numbers(edition, old, failed))
     changed = list(_changed(edition.vocabulary, old, now))
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         _forget(connection, before, unpublished)
         connection.execute(
             "insert into kpi.publications select ?, coalesce(max(turn), 0) + 1 "
@@ -90,12 +88,6 @@ def record(connection: duckdb.DuckDBPyConnection, edition: Readable, new: Public
         )
         connection.execute("delete from kpi.computed")
         _insert(connection, "kpi.computed", list(_computed(edition, failed)))
-        connection.execute("commit")
-    except BaseException:
-        # A commit that fails, on a full disk, has rolled back by itself.
-        with contextlib.suppress(DatabaseError):
-            connection.execute("rollback")
-        raise
 
 
 def digests(vocabulary: Vocabulary) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from kpi.parsing import quoted
 from kpi.periods import GRAINS, Calendar, days
 from kpi.questions import NotComputable
 from kpi.touched import Touched
+from kpi.transaction import transaction
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
 
@@ -74,8 +74,7 @@ def write(
     touched: Touched,
 ) -> None:
     """Writes an edition's own tables into the working database, all or none of them."""
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         _write_edition(
             connection, (number, published_at, version, vocabulary.text, declarations.sample)
         )
@@ -84,12 +83,6 @@ def write(
         _write_sources(connection, declarations, counted)
         _write_tables(connection, vocabulary, declarations, columns, counted, touched)
         _write_columns(connection, columns)
-        connection.execute("commit")
-    except BaseException:
-        # A commit that fails, on a full disk, has rolled back by itself.
-        with contextlib.suppress(DatabaseError):
-            connection.execute("rollback")
-        raise
 
 
 @lru_cache(maxsize=4)

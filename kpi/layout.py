@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 
 import duckdb
@@ -21,6 +20,7 @@ from kpi import (
     segments,
     touched,
 )
+from kpi.transaction import transaction
 
 _REMEMBERED = """
 create schema if not exists kpi;
@@ -53,15 +53,8 @@ def lay_out(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_REMEMBERED)
     if connection.execute("from kpi.layout").fetchall() == [(made_from,)]:
         return
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         connection.execute(_SCHEMA)
         fact_tables.create_canonical(connection)
         connection.execute("delete from kpi.layout")
         connection.execute("insert into kpi.layout values (?)", (made_from,))
-        connection.execute("commit")
-    except BaseException:
-        # A commit that fails, on a full disk, has rolled back by itself.
-        with contextlib.suppress(duckdb.TransactionException):
-            connection.execute("rollback")
-        raise

@@ -6,7 +6,6 @@ killed in between leaves days noted as touched, and the next publication compute
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 
@@ -23,6 +22,7 @@ from kpi.questions import Facts, QuestionRefused, alone
 from kpi.reach import OVERLAPPING, AsOf, Latest, Own, Reach
 from kpi.rollups import Rollup, counted, parts, present
 from kpi.touched import Touched
+from kpi.transaction import transaction
 from kpi.vocabulary import Metric, Vocabulary
 
 Axis = DayAxis | ExactAxis
@@ -71,24 +71,19 @@ def _known(connection: duckdb.DuckDBPyConnection) -> dict[str, _Known]:
 def _bring_up(keeper: Keeper, axis: Axis, known: _Known | None) -> bool:
     """Brings one axis up to date, all or nothing; False where it was already."""
     connection = keeper.connection
-    connection.execute("begin")
     try:
-        # What is worth keeping is decided again when there are four times as many facts.
-        magnitude = keeper.count(axis.table).bit_length() // 2
-        means = digest(_LAYOUT, duckdb.__version__, axis.meaning(keeper), magnitude)
-        same = known is not None and known[0] == means and not keeper.touched.all(axis.table)
-        found = axis.bring_up(keeper, known[1] if known and same else ())
-        if found is not None:
-            connection.execute("delete from kpi.rollups where axis = ?", (axis.name,))
-            for rollup in found:
-                row = (axis.name, means, rollups.to_json(rollup))
-                connection.execute("insert into kpi.rollups values (?, ?, ?)", row)
-        connection.execute("commit")
-    except BaseException as error:
-        with contextlib.suppress(DatabaseError):
-            connection.execute("rollback")
-        if not isinstance(error, DatabaseError | QuestionRefused):
-            raise
+        with transaction(connection):
+            # What is worth keeping is decided again when there are four times as many facts.
+            magnitude = keeper.count(axis.table).bit_length() // 2
+            means = digest(_LAYOUT, duckdb.__version__, axis.meaning(keeper), magnitude)
+            same = known is not None and known[0] == means and not keeper.touched.all(axis.table)
+            found = axis.bring_up(keeper, known[1] if known and same else ())
+            if found is not None:
+                connection.execute("delete from kpi.rollups where axis = ?", (axis.name,))
+                for rollup in found:
+                    row = (axis.name, means, rollups.to_json(rollup))
+                    connection.execute("insert into kpi.rollups values (?, ?, ?)", row)
+    except (DatabaseError, QuestionRefused) as error:
         why = str(error).partition("\n")[0]
         _log.warning("'%s' is not kept ready: %s", axis.name, why)
         keeper.by_day.pop((axis.table, axis.time), None)

@@ -22,6 +22,7 @@ from kpi.parsing import literal, quoted
 from kpi.periods import DAY
 from kpi.stretches import Stretch, at_most, joined, of_days, without
 from kpi.touched import EARLIEST, LATEST, Touched
+from kpi.transaction import transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -213,12 +214,11 @@ class _Segments:
 
     def _remember(self, segments: Sequence[Segment], table: str, made_from: str) -> None:
         connection = self.connection
-        connection.execute("begin")
-        connection.execute("delete from kpi.segments where fact_table = ?", (table,))
-        for s in segments:
-            row = (s.table, s.name, s.number, s.rows, s.claims(), made_from)
-            connection.execute("insert into kpi.segments values (?, ?, ?, ?, ?, ?)", row)
-        connection.execute("commit")
+        with transaction(connection):
+            connection.execute("delete from kpi.segments where fact_table = ?", (table,))
+            for s in segments:
+                row = (s.table, s.name, s.number, s.rows, s.claims(), made_from)
+                connection.execute("insert into kpi.segments values (?, ?, ?, ?, ?, ?)", row)
 
 
 def _beside(segments: Sequence[Segment], days: Sequence[Stretch], timeless: bool) -> list[Segment]:

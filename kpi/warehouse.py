@@ -27,6 +27,7 @@ from kpi.raw_rows import ParquetRows, RawRows, TableRows, refuse_unreadable
 from kpi.reconciling import Differences, Reconciling, refuse_implausible
 from kpi.run_book import RunBook, RunReport
 from kpi.staging import Origin, Staged
+from kpi.transaction import transaction
 
 _MEMORY = "1GB"
 # Pages come in bundles of a few megabytes. What DuckDB would keep of the facts between two of them
@@ -327,16 +328,9 @@ class Warehouse:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self.connection.execute("begin")
-        try:
+        with transaction(self.connection):
             yield
             self.connection.execute("update kpi.version set version = version + 1")
-            self.connection.execute("commit")
-        except BaseException:
-            # A commit that fails, on a full disk, has rolled back by itself.
-            with contextlib.suppress(duckdb.TransactionException):
-                self.connection.execute("rollback")
-            raise
 
 
 def _spill(path: Path) -> Path:
