@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +62,14 @@ class DayAxis:
 
         None where nothing was touched.
         """
-        columns = self._columns(keeper)
         days = keeper.touched_days(self.table, self.times) if before else None
         if days is not None and not days:
             self._tell(keeper)
             return None
+        columns = self._columns(keeper)
         words = _words_of(before) if before else self._divided_by(keeper)
-        self._compute(keeper, columns, words, days)
         connection = keeper.connection
+        _NewParts(self, keeper, columns, words, days).compute()
         if words:
             _put(connection, self.name, days, f"select * from {_PARTS}")
         summed = ", ".join(_summed(sql, column) for sql, column in columns.items())
@@ -113,98 +113,81 @@ class DayAxis:
             words = tuple(word for word in words if word != widest)
         return ()
 
-    def _compute(
+
+class _NewParts:
+    """The parts of one axis, of some days or of all (None), by day and words, while computed."""
+
+    def __init__(
         self,
+        axis: DayAxis,
         keeper: Keeper,
         columns: dict[str, Column],
         words: tuple[str, ...],
         days: set[dt.date] | None,
     ) -> None:
-        """Makes the table of new parts, by day and words."""
-        connection = keeper.connection
+        self.axis = axis
+        self.keeper = keeper
+        self.columns = columns
+        self.words = words
+        self.days = days
+        self.parameters: dict[str, Any] = {}
+
+    def compute(self) -> None:
+        """Makes the table of new parts."""
+        connection = self.keeper.connection
         connection.execute("create or replace temp table touched_days (day date)")
-        if days is not None:
-            every = ", ".join(f"(date '{day}')" for day in days)
+        if self.days is not None:
+            every = ", ".join(f"(date '{day}')" for day in self.days)
             connection.execute(f"insert into {_TOUCHED} values {every}")
-        parameters: dict[str, Any] = {}
-        select = self._opened(keeper, columns, words, days, parameters)
-        if self.level is not None and self.level.end is not None:
-            closed = self._closed(keeper, columns, words, days, parameters)
-            by = ", ".join(quoted(name) for name in (DAY, *words))
-            summed = ", ".join(_summed(sql, column) for sql, column in columns.items())
-            select = f"select {by}, {summed} from ({select} union all {closed}) group by all"
+        level, select = self.axis.level, self._opened()
+        if level is not None and level.end is not None:
+            summed = ", ".join(_summed(sql, column) for sql, column in self.columns.items())
+            both = f"{select} union all {self._closed(level.end)}"
+            select = f"select {self._keys()}, {summed} from ({both}) group by all"
         made = f"create or replace temp table new_parts as {select}"
-        connection.execute(made, parameters or None)
+        connection.execute(made, self.parameters or None)
 
-    def _opened(
-        self,
-        keeper: Keeper,
-        columns: dict[str, Column],
-        words: tuple[str, ...],
-        days: set[dt.date] | None,
-        parameters: dict[str, Any],
-    ) -> str:
+    def _keys(self) -> str:
+        return ", ".join(quoted(name) for name in (DAY, *self.words))
+
+    def _opened(self) -> str:
         """The parts of the rows by the day of their time."""
-        field = f"{ROW}.{quoted(self.time)}"
-        between = self._between(keeper, self.time, days)
-        day = keeper.day_of(self.table, self.time, field, between, parameters)
-        wheres = [f"{field} < {keeper.bound(self.table, self.time, LAST_DAY)}"]
-        if days is not None:
-            wheres.append(keeper.within(self.table, self.time, field, days))
-        return self._grouped(day, columns, words, wheres, days)
+        return self._grouped(self._day(self.axis.time, self._between()), (self.axis.time,))
 
-    def _closed(
-        self,
-        keeper: Keeper,
-        columns: dict[str, Column],
-        words: tuple[str, ...],
-        days: set[dt.date] | None,
-        parameters: dict[str, Any],
-    ) -> str:
+    def _closed(self, end: str) -> str:
         """What is taken away again: rows by the day on which they close, once they are open."""
-        assert self.level is not None and self.level.end is not None
-        end = self.level.end
-        fields = {column: f"{ROW}.{quoted(column)}" for column in (self.time, end)}
-        # The other time may lie anywhere.
-        each = [
-            keeper.day_of(self.table, column, field, (FIRST_DAY, LAST_DAY), parameters)
-            for column, field in fields.items()
-        ]
-        wheres = [
-            f"{field} < {keeper.bound(self.table, column, LAST_DAY)}"
-            for column, field in fields.items()
-        ]
-        if days is not None:
-            either = (keeper.within(self.table, c, f, days) for c, f in fields.items())
-            wheres.append(f"({' or '.join(either)})")
-        grouped = self._grouped(f"greatest({', '.join(each)})", columns, words, wheres, days)
-        taken = ", ".join(f"-{quoted(column.name)}" for column in columns.values())
-        by = ", ".join(quoted(name) for name in (DAY, *words))
-        return f"select {by}, {taken} from ({grouped})"
+        times = tuple(dict.fromkeys((self.axis.time, end)))
+        # Where one of them was touched, the other may lie anywhere.
+        each = ", ".join(self._day(time, (FIRST_DAY, LAST_DAY)) for time in times)
+        taken = ", ".join(f"-{quoted(column.name)}" for column in self.columns.values())
+        return f"select {self._keys()}, {taken} from ({self._grouped(f'greatest({each})', times)})"
 
-    def _grouped(
-        self,
-        day: str,
-        columns: dict[str, Column],
-        words: tuple[str, ...],
-        wheres: list[str],
-        days: set[dt.date] | None,
-    ) -> str:
+    def _day(self, time: str, between: tuple[dt.date, dt.date]) -> str:
+        field = f"{ROW}.{quoted(time)}"
+        return self.keeper.day_of(self.axis.table, time, field, between, self.parameters)
+
+    def _grouped(self, day: str, times: tuple[str, ...]) -> str:
+        """The parts by this day of the rows in which all these times are known."""
+        table, keeper = self.axis.table, self.keeper
+        fields = {time: f"{ROW}.{quoted(time)}" for time in times}
+        wheres = [f"{f} < {keeper.bound(table, time, LAST_DAY)}" for time, f in fields.items()]
+        touched = ""
+        if self.days is not None:
+            either = (keeper.within(table, time, f, self.days) for time, f in fields.items())
+            wheres.append(f"({' or '.join(either)})")
+            touched = f" where _counted_on in (select day from {_TOUCHED})"
         selected = [f"_counted_on as {quoted(DAY)}"]
-        selected += [f"{ROW}.{quoted(word)} as {quoted(word)}" for word in words]
-        selected += [f"{sql} as {quoted(column.name)}" for sql, column in columns.items()]
-        rows = f"(select *, {day} as _counted_on from {view(self.table)} as {ROW} "
+        selected += [f"{ROW}.{quoted(word)} as {quoted(word)}" for word in self.words]
+        selected += [f"{sql} as {quoted(column.name)}" for sql, column in self.columns.items()]
+        rows = f"(select *, {day} as _counted_on from {view(table)} as {ROW} "
         rows += f"where {' and '.join(wheres)}) as {ROW}"
-        touched = f" where _counted_on in (select day from {_TOUCHED})" if days is not None else ""
         return f"select {', '.join(selected)} from {rows}{touched} group by all"
 
-    def _between(
-        self, keeper: Keeper, column: str, days: Collection[dt.date] | None
-    ) -> tuple[dt.date, dt.date]:
+    def _between(self) -> tuple[dt.date, dt.date]:
         """The days within which the clocks must be known."""
-        if days is None:
-            return keeper.span(self.table, column) or (FIRST_DAY, FIRST_DAY)
-        stretches = stretches_of(days)
+        if self.days is None:
+            return self.keeper.span(self.axis.table, self.axis.time) or (FIRST_DAY, FIRST_DAY)
+        stretches = stretches_of(self.days)
         return (stretches[0][0], stretches[-1][1]) if stretches else (FIRST_DAY, FIRST_DAY)
 
 
