@@ -21,6 +21,8 @@ from sqlglot import exp
 
 from kpi.compiler import Statement
 from kpi.questions import NotComputable
+from kpi.spark_literals import literal
+from kpi.spark_types import COLUMN_TYPE, Types, column_type
 
 # What the translated text takes for granted of the session that runs it.
 SETTINGS = {
@@ -120,22 +122,6 @@ _SAME_NAME: dict[type[exp.Expr], str] = {
     exp.Greatest: "greatest",
     exp.Least: "least",
 }
-# What Spark and Parquet hold just as DuckDB does. Of the others, FLOAT is added up in other steps,
-# unsigned and huge integers have no like, and times with a zone are not kept in facts.
-_COLUMN_TYPE = re.compile(
-    r"VARCHAR|BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\s*\d+\)|DOUBLE|DATE|TIMESTAMP"
-)
-_KINDS = {
-    "VARCHAR": "text",
-    "BOOLEAN": "boolean",
-    "TINYINT": "integer",
-    "SMALLINT": "integer",
-    "INTEGER": "integer",
-    "BIGINT": "integer",
-    "DOUBLE": "double",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-}
 _CASTS = {"DATE": "DATE", "TEXT": "STRING", "BIGINT": "BIGINT", "INT": "INT", "DOUBLE": "DOUBLE"}
 _DAY = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 # A time that names its offset from UTC, which Spark would leave out when it reads the text.
@@ -165,37 +151,6 @@ def _cast(node: exp.Expr, to: str) -> exp.Expr:
     return _call("CAST", exp.Alias(this=node, alias=exp.Var(this=to)))
 
 
-def _text(value: str) -> str:
-    """A text literal; what is special to Spark is spelt as its number."""
-
-    def spelt(match: re.Match[str]) -> str:
-        # A `${name}` would be replaced by a setting of the session even within quotes.
-        return "".join(f"\\u{ord(character):04x}" for character in match[0])
-
-    return "'" + re.sub(r"[\x00-\x1f\x7f'\"\\$;`]", spelt, value) + "'"
-
-
-def _literal(value: Any) -> str:
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value)
-        case float():
-            return f"CAST({_text(repr(value))} AS DOUBLE)"
-        case Decimal():
-            return f"{value:f}"
-        case str():
-            return _text(value)
-        case dt.datetime():
-            return f"TIMESTAMP_NTZ '{value.isoformat(sep=' ')}'"
-        case dt.date():
-            return f"DATE '{value.isoformat()}'"
-    raise TypeError(f"no literal for a {type(value).__name__}")
-
-
 class _Translation:
     """One statement on its way from DuckDB's tree to Spark's."""
 
@@ -209,6 +164,7 @@ class _Translation:
         self.parameters = parameters
         self.columns = columns
         self.steps: dict[str, exp.Query] = {cte.alias: cte.this for cte in tree.find_all(exp.CTE)}
+        self.types = Types(self.steps, parameters, columns)
 
     def sql(self) -> str:
         self._check_columns()
@@ -232,9 +188,9 @@ class _Translation:
 
     def _check_columns(self) -> None:
         for column in self.tree.find_all(exp.Column):
-            for table in self._tables_around(column):
-                kind = _found(self.columns.get(table, {}), column.name)
-                if kind is not None and not _COLUMN_TYPE.fullmatch(kind):
+            for table in self.types.tables_around(column):
+                kind = column_type(self.columns.get(table, {}), column.name)
+                if kind is not None and not COLUMN_TYPE.fullmatch(kind):
                     what = f"take the column '{column.name}', which is a {kind}, as it is"
                     raise self._refuse(what, column)
 
@@ -247,124 +203,12 @@ class _Translation:
             for name, step in self.steps.items():
                 for selected in step.selects if re.fullmatch(r"f\d+", name) else ():
                     if selected.alias == f"d{index}":
-                        kinds.add(self._kind(selected))
+                        kinds.add(self.types.kind(selected))
             if len(kinds) > 1:
                 what = (
                     f"break down by dimension {index + 1}, which is of several types in its tables"
                 )
                 raise self._refuse(what)
-
-    # --- types --------------------------------------------------------------------------------
-
-    def _tables_around(self, node: exp.Expr) -> list[str]:
-        select = node.find_ancestor(exp.Select)
-        if select is None or select.args.get("from_") is None:
-            return []
-        sources = [select.args["from_"], *(select.args.get("joins") or [])]
-        found = [t for source in sources for t in source.find_all(exp.Table)]
-        return list(dict.fromkeys(t.name for t in found if t.db == "main"))
-
-    def _kind(self, node: exp.Expr) -> str | None:
-        """What a value is: integer, decimal, double, text, ...; None where that is not told."""
-        match node:
-            case exp.Column():
-                return self._kind_of_column(node)
-            case exp.Literal():
-                if node.is_string:
-                    return "text"
-                return (
-                    "double"
-                    if "e" in node.this.lower()
-                    else ("decimal" if "." in node.this else "integer")
-                )
-            case exp.Boolean():
-                return "boolean"
-            case exp.Placeholder():
-                value = self.parameters[node.name]
-                return "date" if type(value) is dt.date else None
-            case exp.Div() | exp.Avg() | exp.Median() | exp.PercentileCont() | exp.PercentileDisc():
-                return "double"
-            case exp.Pow() | exp.Sqrt():
-                return "double"
-            case exp.Count() | exp.CountIf():
-                return "integer"
-            case exp.Anonymous() if node.this.lower() == "epoch_us":
-                return "integer"
-            case exp.Cast():
-                return {
-                    "DATE": "date",
-                    "TEXT": "text",
-                    "BIGINT": "integer",
-                    "INT": "integer",
-                    "DOUBLE": "double",
-                    "TIMESTAMPNTZ": "timestamp",
-                }.get(node.to.this.value)
-            case exp.Case():
-                branches = [branch.args["true"] for branch in node.args["ifs"]]
-                return self._wider(*branches, node.args.get("default"))
-            case exp.If():
-                return self._wider(node.args["true"], node.args.get("false"))
-            case exp.Coalesce() | exp.Greatest() | exp.Least():
-                return self._wider(node.this, *node.expressions)
-            case exp.Sub() if self._kind(node.this) == self._kind(node.expression) == "date":
-                return "integer"
-            case exp.Add() | exp.Sub() | exp.Mul():
-                return self._wider(node.this, node.expression)
-            case exp.Filter() | exp.Paren() | exp.Neg() | exp.Abs() | exp.Nullif() | exp.Sum():
-                return self._kind(node.this)
-            case exp.Min() | exp.Max() | exp.Alias() | exp.Round():
-                return self._kind(node.this)
-            case exp.Upper() | exp.Lower():
-                return "text"
-        return None
-
-    def _wider(self, *nodes: exp.Expr | None) -> str | None:
-        given = [n for n in nodes if n is not None and not isinstance(n, exp.Null)]
-        kinds = {self._kind(node) for node in given}
-        if len(kinds) == 1:
-            return kinds.pop()
-        order = ["integer", "decimal", "double"]
-        if None in kinds or not kinds <= set(order):
-            return None
-        return max((kind for kind in kinds if kind), key=order.index)
-
-    def _kind_of_column(self, column: exp.Column) -> str | None:
-        select = column.find_ancestor(exp.Select)
-        return self._kind_within(select, column.table, column.name) if select else None
-
-    def _kind_within(self, select: exp.Query, source: str, name: str) -> str | None:
-        """What a column is of one of the sources of a SELECT, or of any where none is named."""
-        beginning = select.args.get("from_")
-        joined = [each.this for each in select.args.get("joins") or []]
-        for each in [beginning.this, *joined] if beginning is not None else []:
-            if not source or each.alias_or_name == source:
-                kind = self._kind_of_source(each, name)
-                if kind is not None:
-                    return kind
-        return None
-
-    def _kind_of_source(self, source: exp.Expr, name: str) -> str | None:
-        if isinstance(source, exp.Table) and source.db:
-            if source.db != "main":
-                return "date"
-            kind = _found(self.columns.get(source.name, {}), name) or ""
-            return "decimal" if kind.startswith("DECIMAL") else _KINDS.get(kind)
-        query = source.this if isinstance(source, exp.Subquery) else self.steps.get(source.name)
-        return self._kind_in_query(query, name) if isinstance(query, exp.Query) else None
-
-    def _kind_in_query(self, query: exp.Query, name: str) -> str | None:
-        if isinstance(query, exp.Union):
-            return self._kind_in_query(query.this, name)
-        for selected in query.selects:
-            if selected.alias_or_name == name:
-                return self._kind(selected)
-        for selected in query.selects:
-            if selected.is_star:
-                source = selected.table if isinstance(selected, exp.Column) else ""
-                kind = self._kind_within(query, source, name)
-                if kind is not None:
-                    return kind
-        return None
 
     # --- rewriting ----------------------------------------------------------------------------
 
@@ -410,7 +254,7 @@ class _Translation:
     def _written(self, value: Any, node: exp.Expr) -> str:
         if isinstance(value, str) and _ZONED.fullmatch(value):
             raise self._refuse(f"compare with '{value}', which names its offset from UTC", node)
-        return _literal(value)
+        return literal(value)
 
     def _of_literal(self, node: exp.Literal) -> exp.Expr:
         if node.is_string:
@@ -442,7 +286,7 @@ class _Translation:
         # Spark unfolds one list at a time: these, side by side, are the rows of a small table.
         names = [each.alias for each in lists]
         values = [self.parameters[each.unalias().this.name] for each in lists]
-        rows = [f"({', '.join(map(_literal, row))})" for row in itertools.zip_longest(*values)]
+        rows = [f"({', '.join(map(literal, row))})" for row in itertools.zip_longest(*values)]
         if not rows:
             raise self._refuse("unfold an empty list", node)
         quoted = ", ".join(f"`{name}`" for name in names)
@@ -456,7 +300,7 @@ class _Translation:
     def _contains(self, node: exp.ArrayContains) -> exp.Expr:
         values: Sequence[Any] = self.parameters[node.this.name]
         return exp.In(
-            this=self._of(node.expression), expressions=[_raw(_literal(v)) for v in values]
+            this=self._of(node.expression), expressions=[_raw(literal(v)) for v in values]
         )
 
     def _function(self, node: exp.Anonymous) -> exp.Expr:
@@ -492,16 +336,16 @@ class _Translation:
         text = node.this.this.strip()
         try:
             if kind == "DATE" and _DAY.fullmatch(text):
-                return _literal(dt.date(*map(int, text.split("-"))))
+                return literal(dt.date(*map(int, text.split("-"))))
             moment = dt.datetime.fromisoformat(text)
         except ValueError as error:
             raise self._refuse(f"read the time '{text}'", node) from error
         if kind != "TIMESTAMPNTZ" or moment.tzinfo is not None:
             raise self._refuse(f"read the time '{text}'", node)
-        return _literal(moment)
+        return literal(moment)
 
     def _difference(self, node: exp.Sub) -> exp.Expr:
-        if self._kind(node.this) == self._kind(node.expression) == "date":
+        if self.types.kind(node.this) == self.types.kind(node.expression) == "date":
             # Spark would make it an interval.
             return _call("datediff", self._of(node.this), self._of(node.expression))
         return self._inside(node)
@@ -512,7 +356,7 @@ class _Translation:
         return exp.Div(this=_cast(above, "DOUBLE"), expression=_cast(below, "DOUBLE"))
 
     def _whole_division(self, node: exp.IntDiv) -> exp.Expr:
-        if self._kind(node.this) != "integer" or self._kind(node.expression) != "integer":
+        if self.types.kind(node.this) != "integer" or self.types.kind(node.expression) != "integer":
             raise self._refuse("cut decimals off as DuckDB does", node)
         return _raw(f"{_sql(self._of(node.this))} DIV {_sql(self._of(node.expression))}")
 
@@ -541,16 +385,16 @@ class _Translation:
         """
         name = "upper" if isinstance(node, exp.Upper) else "lower"
         before, after = _LETTERS[name]
-        text = _sql(self._of(node.this))
-        failed = _text(f"Spark cannot write a text in {name} case of which letters are rare.")
+        written = _sql(self._of(node.this))
+        failed = literal(f"Spark cannot write a text in {name} case of which letters are rare.")
         return _raw(
-            f"{name}(CASE WHEN {text} RLIKE {_text(RARE)} THEN raise_error({failed}) "
-            f"ELSE translate({text}, {_text(before)}, {_text(after)}) END)"
+            f"{name}(CASE WHEN {written} RLIKE {literal(RARE)} THEN raise_error({failed}) "
+            f"ELSE translate({written}, {literal(before)}, {literal(after)}) END)"
         )
 
     def _round(self, node: exp.Round) -> exp.Expr:
         number, given = _sql(self._of(node.this)), node.args.get("decimals")
-        kind = self._kind(node.this)
+        kind = self.types.kind(node.this)
         if kind not in ("integer", "decimal", "double"):
             raise self._refuse("round what may be a decimal or a float", node)
         written = "0" if given is None else re.sub(r"[() ]", "", given.sql())
@@ -603,7 +447,7 @@ class _Translation:
                 return of(_call("percentile", self._of(node.this), _raw(share)))
             case exp.PercentileDisc():
                 return self._percentile_disc(node, of)
-            case exp.Sum() if self._kind(node.this) == "boolean":
+            case exp.Sum() if self.types.kind(node.this) == "boolean":
                 return of(exp.Sum(this=_cast(self._of(node.this), "INT")))
             case exp.Sum() | exp.Count() | exp.CountIf() | exp.Min() | exp.Max():
                 return of(self._inside(node))
@@ -655,13 +499,6 @@ def _sql(node: exp.Expr) -> str:
 
 def _calls(node: exp.Expr, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and str(node.this).lower() == name
-
-
-def _found(columns: Mapping[str, str], name: str) -> str | None:
-    """A column's type, by its name in whatever letters."""
-    if name in columns:
-        return columns[name]
-    return next((kind for each, kind in columns.items() if each.lower() == name.lower()), None)
 
 
 _RULES: dict[type[exp.Expr], Callable[[_Translation, Any], exp.Expr]] = {

@@ -99,8 +99,14 @@ SHARED_BY_CONNECTORS = {
 HOMES = {
     "ruamel": ("kpi/yaml_text.py",),
     "babel": ("kpi/locales.py",),
-    # What people write is read in the first three; what is compiled is translated in the last.
-    "sqlglot": ("kpi/allowlist.py", "kpi/expression.py", "kpi/summands.py", "kpi/spark_sql.py"),
+    # What people write is read in the first three; what is compiled is translated in the others.
+    "sqlglot": (
+        "kpi/allowlist.py",
+        "kpi/expression.py",
+        "kpi/summands.py",
+        "kpi/spark_sql.py",
+        "kpi/spark_types.py",
+    ),
     "pyspark": ("kpi/spark.py",),
     "typer": ("kpi/__main__.py",),
     "requests": ("connectors/http.py",),
