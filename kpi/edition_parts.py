@@ -25,13 +25,11 @@ def put_parts(
     connection: duckdb.DuckDBPyConnection,
     segments_folder: Path,
     large: Mapping[str, Sequence[Segment]],
-    times: Mapping[str, str | None],
     target: Path,
 ) -> None:
     """A whole edition under its final name, or nothing under that name.
 
-    `large` are the segments of the tables that are not copied, `times` the column by whose days
-    they are told apart.
+    `large` are the segments of the tables that are not copied.
     """
     parts, unfinished = parts_folder(target), target.with_name(target.name + UNFINISHED)
     names = [segment.name for every in large.values() for segment in every]
@@ -41,7 +39,7 @@ def put_parts(
             connection.execute(f"attach {literal(str(unfinished))} as {_EDITION}")
             try:
                 _copy_tables(connection, large)
-                _make_views(connection, large, times)
+                _make_views(connection, large)
             finally:
                 connection.execute(f"detach {_EDITION}")
         flush(unfinished)
@@ -101,9 +99,7 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, large: Mapping[str, obje
 
 
 def _make_views(
-    connection: duckdb.DuckDBPyConnection,
-    large: Mapping[str, Sequence[Segment]],
-    times: Mapping[str, str | None],
+    connection: duckdb.DuckDBPyConnection, large: Mapping[str, Sequence[Segment]]
 ) -> None:
     """What metrics read: of a large table the rows of its segments."""
     views = connection.execute(
@@ -113,6 +109,6 @@ def _make_views(
     for (table,) in views:
         rows = f"facts.{quoted(table)} where _deleted_at is null"
         if table in large:
-            rows = rows_sql(times[table], large[table])
+            rows = rows_sql(large[table])
         sql = view_sql(connection, table, rows)
         connection.execute(f"create view {_EDITION}.main.{quoted(table)} as {sql}")

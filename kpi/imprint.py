@@ -62,26 +62,30 @@ class Declarations:
         return hashlib.sha256(f"{_LAYOUT} {self!r}".encode()).hexdigest()
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    number: int,
-    published_at: dt.datetime,
-    version: int,
-    vocabulary: Vocabulary,
-    declarations: Declarations,
-    columns: Columns,
-    touched: Touched,
-) -> None:
+@dataclass(frozen=True)
+class Imprint:
+    """What the edition that is being made says of itself."""
+
+    number: int
+    published_at: dt.datetime
+    version: int
+    vocabulary: Vocabulary
+    declarations: Declarations
+    columns: Columns
+
+
+def write(connection: duckdb.DuckDBPyConnection, new: Imprint, touched: Touched) -> None:
     """Writes an edition's own tables into the working database, all or none of them."""
+    declarations, columns = new.declarations, new.columns
     with transaction(connection):
         _write_edition(
-            connection, (number, published_at, version, vocabulary.text, declarations.sample)
+            connection,
+            (new.number, new.published_at, new.version, new.vocabulary.text, declarations.sample),
         )
-        _write_days(connection, vocabulary.calendar)
+        _write_days(connection, new.vocabulary.calendar)
         counted = census.count_rows(connection, columns, touched)
         _write_sources(connection, declarations, counted)
-        _write_tables(connection, vocabulary, declarations, columns, counted, touched)
+        _write_tables(connection, new.vocabulary, declarations, columns, counted, touched)
         _write_columns(connection, columns)
 
 

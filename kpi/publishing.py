@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kpi import currency, editions, history, imprint, known_answers, segments, touched
 from kpi.currency import Gap
@@ -22,16 +23,18 @@ from kpi.edition_parts import put_parts
 from kpi.editions import DatabaseError, NoEdition, Pointer
 from kpi.files import UNFINISHED, flush, parts_folder
 from kpi.history import Publication
-from kpi.imprint import Declarations
+from kpi.imprint import Declarations, Imprint
 from kpi.known_answers import Failure
 from kpi.refusal import Refusal, refusal_file
 from kpi.rolling_up import roll_up
 from kpi.segments import Segment
 from kpi.touched import Touched
-from kpi.vocabulary import Vocabulary
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
+
+if TYPE_CHECKING:
+    import duckdb
 
 _KEPT = 3
 _EDITION = re.compile(r"(\d{6,})-[0-9a-f]+\.duckdb")
@@ -118,18 +121,8 @@ def publish_open(
         _clear_leftovers(home)
         version = warehouse.version()
         gaps = currency.convert(warehouse.connection, vocabulary.currency, vocabulary.calendar)
-        changed = Touched(warehouse.connection)
-        imprint.write(
-            warehouse.connection,
-            number=number,
-            published_at=now,
-            version=version,
-            vocabulary=vocabulary,
-            declarations=sources,
-            columns=columns,
-            touched=changed,
-        )
-        in_segments = _bring_up(home, warehouse, vocabulary, columns, changed, large)
+        new = Imprint(number, now, version, vocabulary, sources, columns)
+        in_segments = _bring_up(home, warehouse.connection, new, large)
         draft = Draft(warehouse.connection, vocabulary)
         if failures := known_answers.failures(draft, vocabulary):
             if despite is None:
@@ -139,10 +132,7 @@ def publish_open(
             warehouse.connection, draft, Publication(number, name, now, _current_file(home))
         )
         if in_segments:
-            times = {t: segments.time_of(vocabulary, t, columns[t]) for t in in_segments}
-            put_parts(
-                warehouse.connection, _segments_folder(home), in_segments, times, folder / name
-            )
+            put_parts(warehouse.connection, _segments_folder(home), in_segments, folder / name)
         segments.clear(warehouse.connection, _segments_folder(home))
         warehouse.checkpoint_and_close()
         vocabulary_digest = _digest(vocabulary_text)
@@ -161,18 +151,14 @@ def publish_open(
 
 
 def _bring_up(
-    home: Path,
-    warehouse: Warehouse,
-    vocabulary: Vocabulary,
-    columns: imprint.Columns,
-    changed: Touched,
-    large: int,
+    home: Path, connection: duckdb.DuckDBPyConnection, new: Imprint, large: int
 ) -> dict[str, list[Segment]]:
     """Computes and writes what was touched since the last time; the segments of large tables."""
-    connection = warehouse.connection
-    roll_up(connection, vocabulary, Draft(connection, vocabulary).facts, changed)
+    changed = Touched(connection)
+    imprint.write(connection, new, changed)
+    roll_up(connection, new.vocabulary, Draft(connection, new.vocabulary).facts, changed)
     folder = _segments_folder(home)
-    found = segments.bring_up(connection, folder, vocabulary, columns, changed, large)
+    found = segments.bring_up(connection, folder, new.vocabulary, new.columns, changed, large)
     touched.forget(connection)
     return found
 

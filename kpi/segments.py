@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,26 +42,79 @@ _UNKNOWN = "_last_seen"
 
 TABLE = """
 create table if not exists kpi.segments (
-    fact_table varchar, name varchar, number bigint, rows bigint, claims varchar, made_from varchar
+    fact_table varchar, name varchar, number bigint, rows bigint, claim varchar, made_from varchar
 );
 """
 
 
 @dataclass(frozen=True)
+class Claim:
+    """Which rows of a table: those whose day, by the column `time`, lies in `days`.
+
+    With `timeless` those of which it is not known, too. Without a `time` it is all rows.
+    """
+
+    time: str | None
+    days: tuple[Stretch, ...]
+    timeless: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row can be meant."""
+        return not self.days and not self.timeless
+
+    def beyond(self, other: Claim) -> bool:
+        """Whether this is of any day that the other is not of."""
+        return bool(without(self.days, other.days)) or (self.timeless and not other.timeless)
+
+    def joined(self, other: Claim) -> Claim:
+        """The days of both, and no others."""
+        days = joined([*self.days, *other.days])
+        return Claim(self.time, tuple(days), self.timeless or other.timeless)
+
+    def in_few_stretches(self) -> Claim:
+        """The same days, with those between them where there are many stretches."""
+        return replace(self, days=tuple(at_most(self.days, _STRETCHES)))
+
+    def condition(self) -> str:
+        """That a row is meant, as SQL."""
+        if self.time is None or (self.timeless and self.days == (_EVERYTHING,)):
+            return "true"
+        field = quoted(self.time)
+        found = []
+        for first, end in self.days:
+            bounds = [f"{field} >= date '{first}'"] * (first > EARLIEST)
+            bounds += [f"{field} < date '{end}'"] * (end <= LATEST)
+            found.append(f"({' and '.join(bounds or [f'{field} is not null'])})")
+        if self.timeless:
+            found.append(f"{field} is null")
+        return f"({' or '.join(found)})"
+
+    def to_json(self) -> str:
+        """The claim as the working database keeps it."""
+        days = [[first.isoformat(), end.isoformat()] for first, end in self.days]
+        return json.dumps({"time": self.time, "days": days, "timeless": self.timeless})
+
+    @classmethod
+    def from_json(cls, text: str) -> Claim:
+        """The claim that was kept."""
+        told = json.loads(text)
+        days = ((dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in told["days"])
+        return cls(told["time"], tuple(days), told["timeless"])
+
+
+@dataclass(frozen=True)
 class Segment:
-    """A file with the rows of a fact table whose day lies in `days`, or is unknown (`timeless`)."""
+    """A file with the rows of a fact table that it claims, and how many these are.
+
+    What several segments claim is told by the one with the highest number.
+    """
 
     table: str
     name: str
     number: int
     rows: int
-    days: tuple[Stretch, ...]
-    timeless: bool
-
-    def claims(self) -> str:
-        """What it holds as a text."""
-        days = [[first.isoformat(), end.isoformat()] for first, end in self.days]
-        return json.dumps({"days": days, "timeless": self.timeless})
+    claim: Claim
 
 
 def bring_up(
@@ -71,19 +125,30 @@ def bring_up(
     touched: Touched,
     large: int,
 ) -> dict[str, list[Segment]]:
-    """Writes what was touched of every large table; the segments of each, the oldest first."""
-    keeper = _Segments(connection, folder, touched)
+    """Writes what was touched of every large table; the segments of each, the oldest first.
+
+    How many rows a table has is what the edition that is being made says of it.
+    """
+    rows = dict(connection.execute("select name, rows from kpi.tables").fetchall())
     found: dict[str, list[Segment]] = {}
     for table in columns:
-        known = keeper.known(table)
-        ((rows,),) = connection.execute(
-            f"select count(*) from {name_of(table)} where _deleted_at is null"
-        ).fetchall()
-        if rows >= (large / 2 if known else large):
-            found[table] = keeper.bring_up(table, time_of(vocabulary, table, columns[table]))
-        elif known:
-            connection.execute("delete from kpi.segments where fact_table = ?", (table,))
+        segments = _Segments(connection, folder, touched, table)
+        if rows[table] >= (large / 2 if segments.known else large):
+            found[table] = segments.bring_up(_time_of(vocabulary, table, columns[table]))
+        elif segments.known:
+            segments.remember([], "")
     return found
+
+
+def rows_sql(segments: Sequence[Segment]) -> str:
+    """The rows of a table as its segments, the oldest first, together tell them."""
+    each: list[str] = []
+    newer: Claim | None = None
+    for segment in reversed(segments):
+        rows = f"select * from {quoted(segment.name)}.{_ROWS}"
+        each.append(f"{rows} where ({newer.condition()}) is not true" if newer else rows)
+        newer = newer.joined(segment.claim) if newer else segment.claim
+    return f"({' union all '.join(reversed(each))})"
 
 
 def clear(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -97,7 +162,7 @@ def clear(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def time_of(vocabulary: Vocabulary, table: str, columns: Mapping[str, str]) -> str | None:
+def _time_of(vocabulary: Vocabulary, table: str, columns: Mapping[str, str]) -> str | None:
     """The column by whose days rows are told apart."""
     declared = vocabulary.tables.get(table)
     times = [name for name, kind in columns.items() if kind in ("TIMESTAMP", "DATE")]
@@ -108,87 +173,78 @@ def time_of(vocabulary: Vocabulary, table: str, columns: Mapping[str, str]) -> s
 
 
 class _Segments:
-    """The segments of a working database while they are brought up to date."""
+    """The segments of one table while they are brought up to date."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folder: Path, touched: Touched
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, touched: Touched, table: str
     ) -> None:
         self.connection = connection
         self.folder = folder
         self.touched = touched
-
-    def known(self, table: str) -> list[tuple[Segment, str]]:
-        """The segments of a table, the oldest first, each with what it was made from."""
-        rows = self.connection.execute(
-            "select name, number, rows, claims, made_from from kpi.segments "
+        self.table = table
+        rows = connection.execute(
+            "select name, number, rows, claim, made_from from kpi.segments "
             "where fact_table = ? order by number",
             (table,),
         ).fetchall()
-        found = []
-        for name, number, count, claims, made_from in rows:
-            told = json.loads(claims)
-            days = tuple(
-                (dt.date.fromisoformat(first), dt.date.fromisoformat(end))
-                for first, end in told["days"]
-            )
-            segment = Segment(table, name, number, count, days, told["timeless"])
-            found.append((segment, made_from))
-        return found
+        self.known = [
+            Segment(table, name, number, count, Claim.from_json(claim))
+            for name, number, count, claim, _ in rows
+        ]
+        self._made_from = {made_from for *_, made_from in rows}
 
-    def bring_up(self, table: str, time: str | None) -> list[Segment]:
+    def bring_up(self, time: str | None) -> list[Segment]:
         """Writes a segment with what was touched, or with everything where that is needed."""
-        columns = columns_of(self.connection, table)
-        made_from = digest(table, time, columns, SYSTEM)
-        known = self.known(table)
-        sound = known and all(
-            made == made_from and segment_file(self.folder, segment.name).exists()
-            for segment, made in known
-        )
-        before = [segment for segment, _ in known] if sound else []
-        days, timeless = self._due(table, time, anew=not before)
-        if not days and not timeless:
+        columns = columns_of(self.connection, self.table)
+        made_from = digest(self.table, time, columns, SYSTEM)
+        there = all(segment_file(self.folder, each.name).exists() for each in self.known)
+        before = self.known if there and self._made_from == {made_from} else []
+        claim = self._due(time, anew=not before)
+        if claim.is_empty:
             return before
-        days, timeless, left = self._taken_in(table, time, days, timeless, before)
+        claim, left = self._taken_in(claim, before)
         number = max((segment.number for segment in before), default=0) + 1
-        name = f"{table}-{uuid.uuid4().hex[:12]}"
-        rows = self._write(name, table, columns, _lies(time, days, timeless))
-        new = Segment(table, name, number, rows, tuple(days), timeless)
-        self._remember([*left, new], table, made_from)
-        return [*left, new]
+        # Whatever the table is called, this is the name of a file.
+        name = f"{re.sub(r'[^0-9A-Za-z]+', '_', self.table)}-{uuid.uuid4().hex[:12]}"
+        rows = self._write(name, columns, claim)
+        after = [*left, Segment(self.table, name, number, rows, claim)]
+        self.remember(after, made_from)
+        return after
 
-    def _due(self, table: str, time: str | None, *, anew: bool) -> tuple[list[Stretch], bool]:
-        if anew or self.touched.all(table) or (time is None and self.touched.any(table)):
-            return [_EVERYTHING], True
+    def remember(self, segments: Sequence[Segment], made_from: str) -> None:
+        """Notes that these are the segments of the table now."""
+        with transaction(self.connection):
+            self.connection.execute("delete from kpi.segments where fact_table = ?", (self.table,))
+            for s in segments:
+                row = (s.table, s.name, s.number, s.rows, s.claim.to_json(), made_from)
+                self.connection.execute("insert into kpi.segments values (?, ?, ?, ?, ?, ?)", row)
+
+    def _due(self, time: str | None, *, anew: bool) -> Claim:
+        touched, table = self.touched, self.table
+        if anew or touched.all(table) or (time is None and touched.any(table)):
+            return Claim(time, (_EVERYTHING,), timeless=True)
         if time is None:
-            return [], False
-        days = at_most(of_days(self.touched.days(table, time)), _STRETCHES)
-        return days, self.touched.without_day(table, time)
+            return Claim(time, (), timeless=False)
+        days = tuple(of_days(touched.days(table, time)))
+        return Claim(time, days, touched.without_day(table, time)).in_few_stretches()
 
-    def _taken_in(
-        self,
-        table: str,
-        time: str | None,
-        days: list[Stretch],
-        timeless: bool,
-        before: Sequence[Segment],
-    ) -> tuple[list[Stretch], bool, list[Segment]]:
-        """The days of the new segment with those that it takes in, and the segments that stay."""
-        left = _beside(before, days, timeless)
+    def _taken_in(self, claim: Claim, before: Sequence[Segment]) -> tuple[Claim, list[Segment]]:
+        """The claim with those that the new segment takes in, and the segments that stay."""
+        left = _beside(before, claim)
         ((rows,),) = self.connection.execute(
-            f"select count(*) from {name_of(table)} "
-            f"where _deleted_at is null and {_lies(time, days, timeless)}"
+            f"select count(*) from {name_of(self.table)} "
+            f"where _deleted_at is null and {claim.condition()}"
         ).fetchall()
         while left:
             smallest = min(left, key=lambda segment: segment.rows)
             if smallest.rows > _FACTOR * rows and len(left) < _MOST:
                 break
             rows += smallest.rows
-            days = at_most([*days, *smallest.days], _STRETCHES)
-            timeless |= smallest.timeless
-            left = _beside(left, days, timeless)
-        return days, timeless, left
+            claim = claim.joined(smallest.claim).in_few_stretches()
+            left = _beside(left, claim)
+        return claim, left
 
-    def _write(self, name: str, table: str, columns: Mapping[str, str], where: str) -> int:
+    def _write(self, name: str, columns: Mapping[str, str], claim: Claim) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = segment_file(self.folder, name)
         unfinished = file.with_name(file.name + UNFINISHED)
@@ -202,8 +258,8 @@ class _Segments:
         try:
             connection.execute(create_sql(f"{alias}.{_ROWS}", columns, ()))
             ((rows,),) = connection.execute(
-                f"insert into {alias}.{_ROWS} select {selected} from {name_of(table)} "
-                f"where _deleted_at is null and {where}"
+                f"insert into {alias}.{_ROWS} select {selected} from {name_of(self.table)} "
+                f"where _deleted_at is null and {claim.condition()}"
             ).fetchall()
         finally:
             connection.execute(f"detach {alias}")
@@ -212,58 +268,12 @@ class _Segments:
         flush(self.folder)
         return int(rows)
 
-    def _remember(self, segments: Sequence[Segment], table: str, made_from: str) -> None:
-        connection = self.connection
-        with transaction(connection):
-            connection.execute("delete from kpi.segments where fact_table = ?", (table,))
-            for s in segments:
-                row = (s.table, s.name, s.number, s.rows, s.claims(), made_from)
-                connection.execute("insert into kpi.segments values (?, ?, ?, ?, ?, ?)", row)
 
-
-def _beside(segments: Sequence[Segment], days: Sequence[Stretch], timeless: bool) -> list[Segment]:
-    """The segments that stay beside a newer one of these days."""
-    newest = Segment("", "", 0, 0, tuple(days), timeless)
-    return _living([*segments, newest])[:-1]
-
-
-def _living(segments: Sequence[Segment]) -> list[Segment]:
-    """The segments of which anybody reads a row: not all their days are held by newer ones."""
-    days: list[Stretch] = []
-    timeless = False
+def _beside(segments: Sequence[Segment], newest: Claim) -> list[Segment]:
+    """The segments of which anybody still reads a row beside a newer one with this claim."""
     found: list[Segment] = []
     for segment in reversed(segments):
-        if without(segment.days, days) or (segment.timeless and not timeless):
+        if segment.claim.beyond(newest):
             found.insert(0, segment)
-        days += segment.days
-        timeless |= segment.timeless
+        newest = newest.joined(segment.claim)
     return found
-
-
-def rows_sql(time: str | None, segments: Sequence[Segment]) -> str:
-    """The rows of a table as its segments together tell them."""
-    each: list[str] = []
-    days: list[Stretch] = []
-    timeless = False
-    for segment in reversed(segments):
-        newer = f"({_lies(time, joined(days), timeless)}) is not true" if days or timeless else ""
-        rows = f"select * from {quoted(segment.name)}.{_ROWS}"
-        each.append(f"{rows} where {newer}" if newer else rows)
-        days += segment.days
-        timeless |= segment.timeless
-    return f"({' union all '.join(reversed(each))})"
-
-
-def _lies(time: str | None, days: Sequence[Stretch], timeless: bool) -> str:
-    """The condition that a row's day lies in these stretches."""
-    if time is None or (list(days) == [_EVERYTHING] and timeless):
-        return "true"
-    field = quoted(time)
-    found = []
-    for first, end in days:
-        bounds = [f"{field} >= date '{first}'"] * (first > EARLIEST)
-        bounds += [f"{field} < date '{end}'"] * (end <= LATEST)
-        found.append(f"({' and '.join(bounds or [f'{field} is not null'])})")
-    if timeless:
-        found.append(f"{field} is null")
-    return f"({' or '.join(found)})"

@@ -17,8 +17,7 @@ from connectors.contract import Batch, Column, Present, Shape
 from kpi import touched
 from kpi.answers import ask
 from kpi.draft import Draft
-from kpi.imprint import Declaration, Declarations, columns_of_facts
-from kpi.imprint import write as imprint
+from kpi.imprint import Declaration, Declarations, Imprint, columns_of_facts, write
 from kpi.questions import Question, alone
 from kpi.rolling_up import roll_up
 from kpi.vocabulary_file import load_vocabulary
@@ -149,15 +148,17 @@ class Numbers:
         )
         columns = columns_of_facts(connection)
         changed = touched.Touched(connection)
-        imprint(
+        write(
             connection,
-            number=1,
-            published_at=NOON,
-            version=1,
-            vocabulary=vocabulary,
-            declarations=Declarations(False, declared),
-            columns={self.table: columns[self.table]},
-            touched=changed,
+            Imprint(
+                number=1,
+                published_at=NOON,
+                version=1,
+                vocabulary=vocabulary,
+                declarations=Declarations(False, declared),
+                columns={self.table: columns[self.table]},
+            ),
+            changed,
         )
         roll_up(connection, vocabulary, Draft(connection, vocabulary).facts, changed, EVERYTHING)
         touched.forget(connection)
