@@ -76,6 +76,15 @@ class _Shallow(Composer):
         return node
 
 
+class _ShallowScanner(Scanner):
+    """Looks ahead from each open bracket to see whether it is a key: not without end either."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if self.flow_level >= _DEEPEST:
+            raise _TooDeep(self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
 class _TooMuch(Exception):
     """What is written is far longer than it looks; the reason is noted in the document."""
 
@@ -246,6 +255,7 @@ def read_yaml(text: str, name: str, *, secret: bool = False) -> Document:
         return document
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _Shallow
+    yaml.Scanner = _ShallowScanner
     try:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
