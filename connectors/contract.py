@@ -133,6 +133,33 @@ class Pages:
 
 
 @dataclass(frozen=True)
+class Parquet:
+    """Facts in Parquet, as an engine sees them: a file, or a folder of files in subfolders.
+
+    What the names of subfolders say (`region=north`) is a text in every row below.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True)
+class CatalogueTable:
+    """Facts in a table that an engine knows by name, for example `lake.facts.incidents`."""
+
+    name: str
+
+
+Place = Parquet | CatalogueTable
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Rows that stay where they lie: an engine reads them there, and only results are fetched."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
 class Batch:
     """Rows of one fact table that land together with the state that follows from them.
 
@@ -143,7 +170,7 @@ class Batch:
     """
 
     into: str
-    rows: pa.Table | pa.RecordBatchReader | Scan | Pages
+    rows: pa.Table | pa.RecordBatchReader | Scan | Pages | Stays
     shape: Shape
     origin: str
     state: Mapping[str, Any] | None = None
@@ -165,6 +192,20 @@ class Present:
     keys: pa.Table
 
 
+class Engine(Protocol):
+    """What reads facts where they lie."""
+
+    def columns(self, place: Place) -> Mapping[str, str]:
+        """The columns there, with the DuckDB types of their values; raises SourceError."""
+
+    def count(self, place: Place) -> int:
+        """How many rows are there; raises SourceError."""
+
+
+def _no_engine(address: str) -> Engine:
+    raise SourceError("No engine can be reached from here.", "Run `python -m kpi refresh`.")
+
+
 @dataclass(frozen=True)
 class Context:
     """What a connector may know of the run: naive UTC times, the home folder, a progress voice."""
@@ -178,6 +219,8 @@ class Context:
     waiting: Callable[[float, str], None] = lambda seconds, why: None
     # something that a person should know, which stops nothing; said once a run
     notice: Callable[[str], None] = lambda text: None
+    # the engine at an address, open until the run is over
+    engine: Callable[[str], Engine] = _no_engine
 
 
 class Connector(Protocol):

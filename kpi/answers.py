@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kpi.compiler import Statement, compile_question
+from kpi.elsewhere import with_answers
 from kpi.period_rows import extent
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
 from kpi.plan import Node, tables_below
@@ -97,6 +98,7 @@ def ask(edition: Readable, question: Question) -> Answer:
     if question.start is None:
         return Answer(question, ())
     compiled = compile_question(edition.vocabulary, question, edition.facts)
+    compiled = with_answers(compiled, edition.facts)
     rows = edition.query(compiled.sql, compiled.parameters)
     metrics = [edition.vocabulary.metrics[name] for name in question.metrics]
     return Answer(question, tuple(_cells(edition, question, metrics, rows)))
@@ -239,7 +241,12 @@ def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.d
             times.add((table, vocabulary.time_column(metric)))
     found: list[dt.date] = []
     for table, time in sorted(times):
-        for value in edition.query(extent(table, time), {})[0]:
+        facts = edition.facts[table]
+        # Of rows in a lake the edition says how far those of their own time reach.
+        ends = [(facts.first_day, facts.last_day)]
+        if facts.reader is None:
+            ends = edition.query(extent(table, time), {})
+        for value in ends[0]:
             if isinstance(value, dt.datetime):
                 found.append(vocabulary.calendar.local_day(value))
             elif value is not None:

@@ -7,9 +7,10 @@ to look at all of them takes longer than all else that a publication does for a 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from kpi import lake_tables
 from kpi.keeper import local_days
 from kpi.parsing import literal, quoted
 from kpi.period_rows import extent
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # (table, source) -> rows, deleted ones left out
 Counted = dict[tuple[str, str], int]
+Ask = Callable[[str], Sequence[tuple[Any, ...]]]
 Days = tuple[dt.date | None, dt.date | None]
 
 TABLES = """
@@ -41,6 +43,10 @@ def count_rows(
     known = {table for table, _, _ in rows}
     stale = [table for table in wanted if table not in known or touched.any(table)]
     found = {(t, s): n for t, s, n in rows if t in wanted and t not in stale and s is not None}
+    in_lakes = connection.execute("select fact_table, source from kpi.lake_tables").fetchall()
+    for table, source in in_lakes:
+        found[table, source] = lake_tables.count(connection, table)
+    stale = [table for table in stale if table not in dict(in_lakes)]
     if not stale:
         return found
     counts = " union all ".join(
@@ -61,12 +67,14 @@ def days(
     touched: Touched,
     table: str,
     time: str,
+    ask: Ask,
     *,
     on_days: bool,
 ) -> Days:
     """The first and the last local day of a time of a table, within the calendar.
 
-    `on_days`: the time is a local day already, rather than an instant in UTC.
+    `ask` gives the rows of a statement over the table, `on_days`: the time is a local day already,
+    rather than an instant in UTC.
     """
     about = (table, time, calendar.timezone)
     known = connection.execute(
@@ -78,9 +86,9 @@ def days(
         return known[0]
     found = None
     if known and not touched.all(table):
-        found = _moved(connection, calendar, touched, (table, time), known[0], on_days=on_days)
+        found = _moved(ask, calendar, touched, (table, time), known[0], on_days=on_days)
     if found is None:
-        ((first, last),) = connection.execute(extent(table, time)).fetchall()
+        ((first, last),) = ask(extent(table, time))
         found = _local_day(calendar, first), _local_day(calendar, last)
     connection.execute(
         "delete from kpi.extents where fact_table = ? and field = ? and calendar = ?", about
@@ -90,7 +98,7 @@ def days(
 
 
 def _moved(
-    connection: duckdb.DuckDBPyConnection,
+    ask: Ask,
     calendar: Calendar,
     touched: Touched,
     field: tuple[str, str],
@@ -109,7 +117,7 @@ def _moved(
         return known
     since = f"date '{last}'" if on_days else f"timestamp {literal(calendar.midnight(last))}"
     behind = f"{extent(*field)} and {quoted(field[1])} >= {since}"
-    ((_, latest),) = connection.execute(behind).fetchall()
+    ((_, latest),) = ask(behind)
     return None if latest is None else (first, _local_day(calendar, latest))
 
 

@@ -24,11 +24,28 @@ _REMEMBERED = 256
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """What a statement takes from facts that lie in a lake: rows of a statement over this table.
+
+    The statement that needs them reads them under `name`.
+    """
+
+    name: str
+    table: str
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Statement:
-    """One SQL statement: period (but for a total), dimensions, then value and n of each metric."""
+    """One SQL statement: period (but for a total), dimensions, then value and n of each metric.
+
+    With something `elsewhere` it cannot be run as it is: see `kpi.elsewhere`.
+    """
 
     sql: str
     parameters: Mapping[str, Any]
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def compile_question(
@@ -65,6 +82,7 @@ class _Writer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.parameters: dict[str, Any] = {}
+        self.elsewhere: list[Elsewhere] = []
 
     def write(self) -> Statement:
         """The whole statement with the values of its parameters."""
@@ -77,10 +95,14 @@ class _Writer:
             steps.append((f"level{index}", self._level(index)))
         body = ",\n".join(f"{name} AS (\n{sql}\n)" for name, sql in steps)
         sql = f"WITH {body}\n{self._result()}"
+        return Statement(sql, self._used(sql), tuple(self.elsewhere))
+
+    def _used(self, sql: str) -> dict[str, Any]:
+        every = dict(self.parameters)
         for condition in self.plan.conditions:
-            self.parameters |= condition.parameters
+            every |= condition.parameters
         used = set(re.findall(r"\$(\w+)", sql))
-        return Statement(sql, {k: v for k, v in self.parameters.items() if k in used})
+        return {k: v for k, v in every.items() if k in used}
 
     def _periods(self) -> str:
         """The asked periods and the earlier ones; a `k` is 0 where a table is known, else null."""
@@ -123,7 +145,17 @@ class _Writer:
             sql += f"\n  GROUP BY {by}"
         if group.rollup is not None and self.plan.keys:
             sql += f"\n  HAVING {either}"
+        if group.rollup is None and self.plan.facts[group.table].reader is not None:
+            return [(f"f{index}", self._brought(index, group, rows.steps, sql))]
         return [*rows.steps, (f"f{index}", sql)]
+
+    def _brought(self, index: int, group: Group, steps: list[tuple[str, str]], sql: str) -> str:
+        """What was aggregated where the facts lie."""
+        name = f"brought{index}"
+        before = ",\n".join(f"{step} AS (\n{each}\n)" for step, each in steps)
+        asked = f"WITH {before}\n{sql}" if before else sql
+        self.elsewhere.append(Elsewhere(name, group.table, asked, self._used(asked)))
+        return f"  SELECT * FROM {name}"
 
     def _kept(self, index: int, group: Group, rollup: ExactAnswers) -> str:
         """The answers that were computed when the edition was published."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.contract import SourceError
 from kpi import touched
 from kpi.fact_tables import columns_of, name_of
 from kpi.parsing import literal, quoted
@@ -119,6 +120,14 @@ def convert(
     connection.execute("drop table temp.main.converted")
     connection.execute("drop table temp.main.worth")
     return tuple(found)
+
+
+def refuse_elsewhere(table: str, columns: Mapping[str, str]) -> None:
+    """Raises SourceError for a table whose amounts would have to be converted where it lies."""
+    money = _MONEY.get(table)
+    if money is not None and money.minor in columns:
+        what = f"The amounts of {table} are in several currencies ('{money.minor}')."
+        raise SourceError(what, "They are converted where they land: leave none of it in a lake.")
 
 
 def unknown_from(

@@ -93,21 +93,21 @@ class DayAxis:
 
     def _divided_by(self, keeper: Keeper) -> tuple[str, ...]:
         """As many dimensions as leave well fewer rows than there are facts."""
-        connection, rows = keeper.connection, f"{view(self.table)} as {ROW}"
+        rows = f"{view(self.table)} as {ROW}"
         words, facts = self.words, keeper.count(self.table)
         if not words or not facts:
             return ()
         fields = {word: f"{ROW}.{quoted(word)}" for word in words}
         distinct = ", ".join(f"approx_count_distinct({field})" for field in fields.values())
-        (counts,) = connection.execute(f"select {distinct} from {rows}").fetchall()
+        (counts,) = keeper.ask(self.table, f"select {distinct} from {rows}")
         many = dict(zip(words, counts, strict=True))
         day = f"cast({ROW}.{quoted(self.time)} as date)"
         while words:
             key = ", ".join([day, *(fields[word] for word in words)])
-            ((estimate,),) = connection.execute(
-                f"select approx_count_distinct(hash({key})) from {rows}"
-            ).fetchall()
-            if estimate * keeper.limits.facts_each <= facts:
+            ((estimate,),) = keeper.ask(
+                self.table, f"select approx_count_distinct(hash({key})) from {rows}"
+            )
+            if keeper.is_worth(self.table, estimate):
                 return words
             widest = max(words, key=lambda word: many[word])
             words = tuple(word for word in words if word != widest)
@@ -134,18 +134,32 @@ class _NewParts:
 
     def compute(self) -> None:
         """Makes the table of new parts."""
-        connection = self.keeper.connection
-        connection.execute("create or replace temp table touched_days (day date)")
+        keeper = self.keeper
+        keeper.connection.execute("create or replace temp table touched_days (day date)")
         if self.days is not None:
             every = ", ".join(f"(date '{day}')" for day in self.days)
-            connection.execute(f"insert into {_TOUCHED} values {every}")
-        level, select = self.axis.level, self._opened()
-        if level is not None and level.end is not None:
-            summed = ", ".join(_summed(sql, column) for sql, column in self.columns.items())
-            both = f"{select} union all {self._closed(level.end)}"
-            select = f"select {self._keys()}, {summed} from ({both}) group by all"
-        made = f"create or replace temp table new_parts as {select}"
-        connection.execute(made, self.parameters or None)
+            keeper.connection.execute(f"insert into {_TOUCHED} values {every}")
+        level = self.axis.level
+        if level is None or level.end is None:
+            self._make("new_parts", self._opened())
+            return
+        self._make("opened_parts", self._opened())
+        self._make("closed_parts", self._closed(level.end))
+        summed = ", ".join(_summed(sql, column) for sql, column in self.columns.items())
+        both = "from opened_parts union all from closed_parts"
+        keeper.connection.execute(
+            f"create or replace temp table new_parts as "
+            f"select {self._keys()}, {summed} from ({both}) group by all"
+        )
+        keeper.connection.execute("drop table opened_parts; drop table closed_parts")
+
+    def _make(self, name: str, select: str) -> None:
+        """Makes a table of the parts that are selected."""
+        types = self.keeper.facts[self.axis.table].columns
+        kinds = {DAY: "DATE"} | {word: types[word] for word in self.words}
+        kinds |= {column.name: column.type for column in self.columns.values()}
+        self.keeper.make(name, self.axis.table, select, self.parameters, kinds)
+        self.parameters = {}
 
     def _keys(self) -> str:
         return ", ".join(quoted(name) for name in (DAY, *self.words))
@@ -159,7 +173,8 @@ class _NewParts:
         times = tuple(dict.fromkeys((self.axis.time, end)))
         # Where one of them was touched, the other may lie anywhere.
         each = ", ".join(self._day(time, (FIRST_DAY, LAST_DAY)) for time in times)
-        taken = ", ".join(f"-{quoted(column.name)}" for column in self.columns.values())
+        names = [quoted(column.name) for column in self.columns.values()]
+        taken = ", ".join(f"-{name} as {name}" for name in names)
         return f"select {self._keys()}, {taken} from ({self._grouped(f'greatest({each})', times)})"
 
     def _day(self, time: str, between: tuple[dt.date, dt.date]) -> str:
@@ -175,7 +190,8 @@ class _NewParts:
         if self.days is not None:
             either = (keeper.within(table, time, f, self.days) for time, f in fields.items())
             wheres.append(f"({' or '.join(either)})")
-            touched = f" where _counted_on in (select day from {_TOUCHED})"
+            every = ", ".join(f"date '{day}'" for day in sorted(self.days))
+            touched = f" where _counted_on in ({every})"
         selected = [f"_counted_on as {quoted(DAY)}"]
         selected += [f"{ROW}.{quoted(word)} as {quoted(word)}" for word in self.words]
         selected += [f"{sql} as {quoted(column.name)}" for sql, column in self.columns.items()]

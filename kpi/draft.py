@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kpi import reports
 from kpi.editions import DatabaseError
 from kpi.questions import NotComputable
+from kpi.reader import Reader
 from kpi.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -17,12 +18,18 @@ if TYPE_CHECKING:
 class Draft:
     """The facts of a working database that has been imprinted, under these definitions."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        vocabulary: Vocabulary,
+        reader: Reader | None = None,
+    ) -> None:
+        """`reader` is asked about facts that lie in lakes."""
         self._connection = connection
         self.vocabulary = vocabulary
         tables = reports.read_tables(self.query)
         self.fresh_until = reports.fresh_until(tables)
-        self.facts = reports.read_facts(self.query, tables, vocabulary.calendar)
+        self.facts = reports.read_facts(self.query, tables, vocabulary.calendar, reader)
 
     def query(
         self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()

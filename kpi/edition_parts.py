@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kpi.daily_parts import is_private
 from kpi.fact_tables import view_sql
 from kpi.files import UNFINISHED, flush, parts_folder, segment_file
+from kpi.lake_tables import stand_ins
 from kpi.parsing import literal, quoted
 from kpi.segments import Segment, rows_sql
 
@@ -106,9 +107,10 @@ def _make_views(
         "select view_name from duckdb_views() where database_name = current_database() "
         "and schema_name = 'main' and not internal and not temporary order by all"
     ).fetchall()
+    in_lakes = stand_ins(connection)
     for (table,) in views:
         rows = f"facts.{quoted(table)} where _deleted_at is null"
         if table in large:
             rows = rows_sql(large[table])
-        sql = view_sql(connection, table, rows)
+        sql = in_lakes.get(table) or view_sql(connection, table, rows)
         connection.execute(f"create view {_EDITION}.main.{quoted(table)} as {sql}")

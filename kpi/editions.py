@@ -19,6 +19,7 @@ from kpi import reports
 from kpi.expression import quoted
 from kpi.files import parts_folder, segment_file
 from kpi.questions import Facts, NotComputable, QuestionRefused
+from kpi.reader import Reader
 from kpi.redefined import Changes, read_changes
 from kpi.reports import Freshness, SourceReport, TableReport, freshness
 from kpi.restated import Key, Restated, read_log
@@ -149,6 +150,13 @@ class Edition:
         # What was restated are published numbers.
         tried.restated = {}
         return tried
+
+    def reading(self, reader: Reader) -> Edition:
+        """This edition, where questions that its own rows do not answer are asked of lakes, too."""
+        asking = copy(self)
+        calendar = self.vocabulary.calendar
+        asking.__dict__["facts"] = reports.read_facts(self.query, self.tables, calendar, reader)
+        return asking
 
     @property
     def fresh_until(self) -> Mapping[str, dt.datetime]:

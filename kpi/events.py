@@ -22,6 +22,7 @@ def event_tables(edition: Readable) -> tuple[str, ...]:
         for name in TABLES
         if name in declared
         and name in edition.facts
+        and edition.facts[name].reader is None
         and edition.facts[name].columns.get(declared[name].time, "").startswith("TIMESTAMP")
     )
 

@@ -12,7 +12,7 @@ from kpi.expression import ROW, quoted
 from kpi.keeper import Keeper, digest, kept, view
 from kpi.parsing import literal
 from kpi.period_rows import PeriodRows
-from kpi.periods import DAY, FIRST_DAY, GRAINS, Period, covering
+from kpi.periods import DAY, FIRST_DAY, GRAINS, Period, covering, period_of
 from kpi.plan import Plan, fact_value
 from kpi.questions import Question, can_be_asked
 from kpi.reach import AsOf, Own, Reach, first_day
@@ -84,6 +84,7 @@ class _Answers:
         self.calendar = keeper.vocabulary.calendar
         self.columns = axis.columns(keeper)
         self.facts = keeper.count(axis.table)
+        self.elsewhere = keeper.is_elsewhere(axis.table)
         self.span = keeper.span(axis.table, axis.time)
         self.until = self._until()
         self.touched = sorted(keeper.touched_days(axis.table, axis.times))
@@ -131,20 +132,25 @@ class _Answers:
     def _until(self) -> dt.date:
         """The day after the last of which the sources have told, or that has a fact."""
         fresh = self.keeper.facts[self.axis.table].fresh_day
-        if fresh is not None:
-            return fresh + DAY
-        return self.span[1] if self.span else FIRST_DAY + DAY
+        last = self.span[1] if self.span else FIRST_DAY + DAY
+        if fresh is None:
+            return last
+        # Of later facts nobody else could tell where they lie elsewhere.
+        return max(last, fresh + DAY) if self.elsewhere else fresh + DAY
 
     def _since(self) -> dt.date:
         """The first day of which all is known: rows from before the calendar reach into it."""
         axis, keeper = self.axis, self.keeper
-        stray = (
-            f"select 1 from {view(axis.table)} "
-            f"where {quoted(axis.time)} < {keeper.bound(axis.table, axis.time, FIRST_DAY)} limit 1"
-        )
-        if self.span is not None and keeper.connection.execute(stray).fetchall():
-            return self.span[0]
-        return FIRST_DAY
+        if self.span is None or not keeper.has_earlier(axis.table, axis.time):
+            return FIRST_DAY
+        day = FIRST_DAY
+        while True:
+            low = first_day(self.calendar, axis.reach, period_of(self.calendar, "day", day))
+            if low is None:
+                return self.span[0]  # whatever is asked of the days before takes those rows
+            if low >= FIRST_DAY:
+                return day
+            day += DAY
 
     def _can_be_asked(self, grain: str) -> bool:
         return can_be_asked(self.keeper.vocabulary, self.axis.metrics[0], grain)
@@ -176,6 +182,8 @@ class _Answers:
     def _can_be_read(self, periods: Sequence[Period]) -> bool:
         """Whether all these periods together do not read the facts too often."""
         limits = self.keeper.limits
+        if self.elsewhere:
+            return True
         readings = sum(map(self._readings, periods))
         return readings <= max(limits.few_readings, limits.readings * self.facts)
 
@@ -207,12 +215,14 @@ class _Answers:
 
     def _in_turn(self, periods: Sequence[Period], times: int) -> Iterator[list[Period]]:
         """Neighbouring periods, as many as may be held so many times at once."""
+        limits = self.keeper.limits
+        at_once = limits.at_once_elsewhere if self.elsewhere else limits.at_once
         waiting: list[Period] = []
         readings = 0.0
         for period in periods:
             more = self._readings(period) * times
             apart = waiting and waiting[-1].end != period.start
-            if waiting and (apart or readings + more > self.keeper.limits.at_once):
+            if waiting and (apart or readings + more > at_once):
                 yield waiting
                 waiting, readings = [], 0.0
             waiting.append(period)
@@ -229,29 +239,48 @@ class _Answers:
         question = Question(names, grain, tuple(words), start=start, end=end, own_rows=own)
         plan = Plan(keeper.vocabulary, question, keeper.facts, ())
         (group,) = plan.groups
-        parameters: dict[str, Any] = {"kept_grain": grain}
+        parameters: dict[str, Any] = {}
         rows = PeriodRows(plan, 0, group, parameters)
         steps = ", ".join(f"{name} as ({sql})" for name, sql in rows.steps)
         # A key is there where a row of one of the metrics has it.
         either = " or ".join(group.conditions())
         wheres = " and ".join([*rows.wheres, *([f"({either})"] if either else [])])
         fields = {word: f"{ROW}.{quoted(word)}" for word in words}
-        told = {w: f"when grouping({f}) = 0 then {literal(w)}" for w, f in fields.items()}
-        members = [f"when grouping({f}) = 0 then cast({f} as varchar)" for f in fields.values()]
-        selected = [
-            "$kept_grain",
-            f"case {' '.join(told.values())} else '' end" if words else "''",
-            rows.period,
-            f"case {' '.join(members)} end" if words else "cast(null as varchar)",
-            *self.columns,
-        ]
+        selected = [f"{rows.period} as period"]
+        for index, field in enumerate(fields.values()):
+            selected += [f"grouping({field}) as g{index}", f"{field} as d{index}"]
+        selected += [f"{sql} as {column.name}" for sql, column in self.columns.items()]
         sets = ", ".join([f"({rows.period})", *(f"({rows.period}, {f})" for f in fields.values())])
-        keeper.connection.execute(
-            f"insert into {kept(axis.name)} {f'with {steps} ' if steps else ''}"
-            f"select {', '.join(selected)} from {rows.source} where {wheres} "
-            f"group by grouping sets ({sets})",
+        kinds = {"period": "DATE"}
+        for index, word in enumerate(words):
+            kinds |= {f"g{index}": "BIGINT", f"d{index}": plan.type_of(axis.table, word)}
+        kinds |= {column.name: column.type for column in self.columns.values()}
+        keeper.make(
+            "new_answers",
+            axis.table,
+            f"{f'with {steps} ' if steps else ''}select {', '.join(selected)} from {rows.source} "
+            f"where {wheres} group by grouping sets ({sets})",
             parameters,
+            kinds,
         )
+        self._put(grain, words)
+
+    def _put(self, grain: str, words: Sequence[str]) -> None:
+        """Puts new answers among the others, each with the dimension that it is divided by."""
+        told = [f"when g{i} = 0 then {literal(word)}" for i, word in enumerate(words)]
+        members = [f"when g{i} = 0 then cast(d{i} as varchar)" for i in range(len(words))]
+        selected = [
+            literal(grain),
+            f"case {' '.join(told)} else {literal(UNDIVIDED)} end" if words else literal(UNDIVIDED),
+            "period",
+            f"case {' '.join(members)} end" if words else "cast(null as varchar)",
+            *(column.name for column in self.columns.values()),
+        ]
+        connection = self.keeper.connection
+        connection.execute(
+            f"insert into {kept(self.axis.name)} select {', '.join(selected)} from new_answers"
+        )
+        connection.execute("drop table new_answers")
 
     def _is_worth(self, grain: str, word: str) -> bool:
         """Whether what was computed has few enough rows; if not it is dropped."""
@@ -261,7 +290,7 @@ class _Answers:
         ((rows,),) = connection.execute(
             f"select count(*) from {name} {condition}", (grain, word)
         ).fetchall()
-        if self.keeper.is_worth(rows, self.facts):
+        if self.keeper.is_worth(self.axis.table, rows, self.keeper.limits.few):
             return True
         connection.execute(f"delete from {name} {condition}", (grain, word))
         return False

@@ -77,10 +77,11 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, s
 
 
 def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Every fact table: the canonical ones, and those that a source has delivered into."""
+    """Every fact table: the canonical ones, those delivered into, those that lie in a lake."""
     # The database does not tell Orders from orders; a vocabulary writes it small.
     brought = connection.execute(
-        "select lower(into_table), max(into_table) from kpi.deliveries group by all"
+        "select lower(into_table), max(into_table) from kpi.deliveries group by all "
+        "union select fact_table, fact_table from kpi.lake_tables"
     ).fetchall()
     return sorted({**dict(brought), **{table: table for table in TABLES}}.values())
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from kpi import yaml_text
 from kpi.allowlist import Comparison, ExpressionRefused, Name
 from kpi.compiler import Statement, compile_question
+from kpi.elsewhere import Unasked
 from kpi.expression import FactValue, parse_condition, quoted
 from kpi.periods import FIRST_DAY, LAST_DAY
 from kpi.questions import TOTAL, Facts, Question, QuestionRefused, check_question
 from kpi.reach import AsOf, Latest
+from kpi.reports import read_in_lakes
+from kpi.spark_sql import spark_sql
 from kpi.vocabulary import Lookup, Marked, Metric, Table, Vocabulary
 from kpi.yaml_text import Place, Problem, nearest
 
@@ -123,6 +126,19 @@ class _Fitting:
         """Tables whose types are known, and nothing else of them."""
         return {name: Facts(columns, None, None) for name, columns in self.columns.items()}
 
+    @cached_property
+    def in_lakes(self) -> set[str]:
+        """The fact tables whose rows lie in lakes."""
+        return read_in_lakes(lambda sql: list(self.query(sql, {})))
+
+    @cached_property
+    def elsewhere(self) -> Mapping[str, Facts]:
+        """The same tables, so that what lies in lakes is asked apart."""
+        return {
+            name: replace(facts, reader=Unasked()) if name in self.in_lakes else facts
+            for name, facts in self.facts.items()
+        }
+
     def problems(self) -> list[Problem]:
         """Everything that does not fit."""
         for table in self.vocabulary.tables.values():
@@ -137,7 +153,10 @@ class _Fitting:
                 if there and not self.broken & below[metric.name] and self._metric(metric):
                     sound.append(metric)
             self._types(sound)
-            self._computed([m for m in sound if m.name not in {*self.proven, *self.broken}])
+            unproven = [m for m in sound if m.name not in {*self.proven, *self.broken}]
+            in_lakes = [metric for metric in unproven if self.in_lakes & {*metric.tables}]
+            self._translated(in_lakes)
+            self._computed([metric for metric in unproven if metric not in in_lakes])
         return [*self.found, *alone(self.vocabulary)]
 
     def _note(self, place: Place, what: str, fix: str) -> None:
@@ -160,6 +179,9 @@ class _Fitting:
             self._marks(table.name, table.marks, (*path, "marks"))
 
     def _marks(self, table: str, marks: Marked, path: yaml_text.Path) -> None:
+        if table in self.in_lakes:
+            what = f"'{table}' lies in a lake, so its rows cannot be marked in charts."
+            self._note(self.vocabulary.document.place(path), what, "Mark rows that have landed.")
         self._time(table, marks.start, (*path, "from"))
         self._time(table, marks.end, (*path, "to"))
         self._column(table, marks.name, self.vocabulary.document.place((*path, "name")))
@@ -178,6 +200,10 @@ class _Fitting:
                 what = f"'{table.name}' has a column '{word}' of its own."
                 self._note(place, what, "Name it under 'by' of the table instead.")
         on = self.vocabulary.document.place((*path, "on"))
+        if lookup.table in self.in_lakes:
+            what = f"'{lookup.table}' lies in a lake, so nothing can be looked up in it."
+            self._note(on, what, f"Land {lookup.table}: words are looked up where pages read.")
+            return
         here = self._column(table.name, lookup.on, on)
         there = self._column(lookup.table, lookup.on, on)
         if not (here and there):
@@ -245,6 +271,16 @@ class _Fitting:
                 if refused := self._refused([metric]):
                     self._misfit(metric, *_in_words(str(refused)))
 
+    def _translated(self, metrics: Sequence[Metric]) -> None:
+        """What only the engine of a lake can tell: whether it computes exactly this."""
+        for metric in metrics:
+            try:
+                for part in self._statement([metric], self.elsewhere).elsewhere:
+                    spark_sql(Statement(part.sql, part.parameters), self.columns)
+            except QuestionRefused as refused:
+                what = f"cannot be computed where its facts lie. {refused}"
+                self._misfit(metric, what, "Write it another way, or land the facts.")
+
     def _computed(self, metrics: Sequence[Metric]) -> None:
         """What only the rows can tell: whether every one of them can be taken."""
         for start in range(0, len(metrics), _AT_ONCE):
@@ -264,9 +300,11 @@ class _Fitting:
             return refused
         return None
 
-    def _statement(self, metrics: Sequence[Metric]) -> Statement:
+    def _statement(
+        self, metrics: Sequence[Metric], facts: Mapping[str, Facts] | None = None
+    ) -> Statement:
         question = Question(tuple(m.name for m in metrics), TOTAL, start=FIRST_DAY, end=LAST_DAY)
-        return compile_question(self.vocabulary, question, self.facts)
+        return compile_question(self.vocabulary, question, facts or self.facts)
 
     def _refused(self, metrics: Sequence[Metric]) -> QuestionRefused | None:
         """Why these cannot be computed together; a value that is no number is noted."""

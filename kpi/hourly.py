@@ -103,6 +103,10 @@ def hourly(edition: Readable, metric: Metric, *, beside: tuple[str, ...] = ()) -
     reason = cannot_be_hourly(vocabulary, metric)
     if reason is not None:
         raise QuestionRefused(f"'{metric.name}' cannot be had hour by hour: {reason}.")
+    for name in metric.tables:
+        if name in edition.facts and edition.facts[name].reader is not None:
+            what = f"{name} lies in a lake, and only its days are kept ready"
+            raise QuestionRefused(f"'{metric.name}' cannot be had hour by hour: {what}.")
     first, end = _told(edition, (*metric.tables, *beside))
     if first is None or end is None or first >= end:
         raise QuestionRefused(f"'{metric.name}' has no whole day of which all sources have told.")

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -20,10 +20,14 @@ from kpi.history import computed_before
 from kpi.parsing import quoted
 from kpi.periods import GRAINS, Calendar, days
 from kpi.questions import NotComputable
+from kpi.reader import tuples
 from kpi.touched import Touched
 from kpi.transaction import transaction
 from kpi.vocabulary import Vocabulary
 from kpi.yaml_text import Problem
+
+if TYPE_CHECKING:
+    from kpi.engines import LakeReader
 
 # By table, name and type of each column, in order.
 Columns = Mapping[str, Mapping[str, str]]
@@ -74,8 +78,16 @@ class Imprint:
     columns: Columns
 
 
-def write(connection: duckdb.DuckDBPyConnection, new: Imprint, touched: Touched) -> None:
-    """Writes an edition's own tables into the working database, all or none of them."""
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    new: Imprint,
+    touched: Touched,
+    reader: LakeReader | None = None,
+) -> None:
+    """Writes an edition's own tables into the working database, all or none of them.
+
+    `reader` reads the fact tables that lie in lakes; raises SourceError where that fails.
+    """
     declarations, columns = new.declarations, new.columns
     with transaction(connection):
         _write_edition(
@@ -85,7 +97,7 @@ def write(connection: duckdb.DuckDBPyConnection, new: Imprint, touched: Touched)
         _write_days(connection, new.vocabulary.calendar)
         counted = census.count_rows(connection, columns, touched)
         _write_sources(connection, declarations, counted)
-        _write_tables(connection, new.vocabulary, declarations, columns, counted, touched)
+        _write_tables(connection, new, counted, touched, reader)
         _write_columns(connection, columns)
 
 
@@ -195,12 +207,12 @@ def _write_sources(
 
 def _write_tables(
     connection: duckdb.DuckDBPyConnection,
-    vocabulary: Vocabulary,
-    declarations: Declarations,
-    columns: Columns,
+    new: Imprint,
     counted: Counted,
     touched: Touched,
+    reader: LakeReader | None,
 ) -> None:
+    vocabulary, columns = new.vocabulary, new.columns
     connection.execute(
         "create or replace table kpi.tables (name varchar, first_day date, last_day date, "
         "fresh_until timestamp, rows bigint, sources varchar[])"
@@ -211,7 +223,7 @@ def _write_tables(
             "where outcome = 'good' group by source"
         ).fetchall()
     )
-    declared = {d.source: d.into for d in declarations.sources}
+    declared = {d.source: d.into for d in new.declarations.sources}
     rows: list[tuple[object, ...]] = []
     for table in dict.fromkeys((*vocabulary.tables, *columns)):
         holders = {source for name, source in counted if name == table}
@@ -219,14 +231,26 @@ def _write_tables(
         # Without one of its sources a table may lack anything: nothing in it is known to be whole.
         told = [brought_at.get(source) for source in sources]
         known = [moment for moment in told if moment is not None]
-        if unknown := currency.unknown_from(connection, table, columns.get(table, {})):
+        own = columns.get(table, {})
+        in_lake = reader is not None and table in reader.tables
+        if not in_lake and (unknown := currency.unknown_from(connection, table, own)):
             known.append(unknown)
             told.append(unknown)
         fresh_until = min(known) if known and len(known) == len(told) else None
-        first, last = _days(connection, vocabulary, table, columns.get(table, {}), touched)
+        ask = _asked(connection, reader, table)
+        first, last = _days(connection, ask, vocabulary, table, own, touched)
         total = sum(n for (name, _), n in counted.items() if name == table)
         rows.append((table, first, last, fresh_until, total, sources))
     _insert(connection, "kpi.tables", rows)
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection, reader: LakeReader | None, table: str
+) -> census.Ask:
+    """What gives the rows of a statement over a fact table, wherever it lies."""
+    if reader is not None and table in reader.tables:
+        return lambda sql: tuples(reader.fetch(table, sql, {}))
+    return lambda sql: connection.execute(sql).fetchall()
 
 
 def _write_columns(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
@@ -255,6 +279,7 @@ def _insert(
 
 def _days(
     connection: duckdb.DuckDBPyConnection,
+    ask: census.Ask,
     vocabulary: Vocabulary,
     table: str,
     columns: Mapping[str, str],
@@ -269,5 +294,5 @@ def _days(
         return None, None
     on_days = columns[declared.time] == "DATE"
     return census.days(
-        connection, vocabulary.calendar, touched, table, declared.time, on_days=on_days
+        connection, vocabulary.calendar, touched, table, declared.time, ask, on_days=on_days
     )

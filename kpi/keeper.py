@@ -8,11 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kpi import lake_tables
 from kpi.expression import quoted
 from kpi.parsing import literal
 from kpi.period_rows import local_day
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Calendar
 from kpi.questions import Facts
+from kpi.reader import tuples
 from kpi.rollups import BEFORE, SCHEMA, Column
 from kpi.rollups import DAY as DAY_COLUMN
 from kpi.stretches import Stretch, at_most, of_days
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _INSTANT = dt.timedelta(microseconds=1)
 # As many stretches of days are looked for one by one, with what lies between them.
 _STRETCHES = 30
+_FETCHED = "fetched_rows"
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,19 @@ class Limits:
     answers are kept of tables with at least `many` facts: of fewer, asking costs nothing. A
     statement that computes them reads at most `at_once` rows (a median holds all it is taken of: 16
     bytes each), and all of them together at most `readings` for each fact, or `few_readings`: a
-    fact that lies in many windows is read for each.
+    fact that lies in many windows is read for each. Facts that lie elsewhere cannot be asked for a
+    page: of them `few_elsewhere` rows are kept however few facts there are, they are read as often
+    as is needed, and `at_once_elsewhere` by one statement.
     """
 
     facts_each: int = 5
     few: int = 1_000
+    few_elsewhere: int = 1_000_000
     many: int = 50_000
     at_once: int = 10_000_000
     readings: int = 6
     few_readings: int = 20_000_000
+    at_once_elsewhere: int = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,57 @@ class Keeper:
     def count(self, table: str) -> int:
         """How many facts a table has."""
         if table not in self._counts:
-            ((count,),) = self.connection.execute(f"select count(*) from {view(table)}").fetchall()
-            self._counts[table] = int(count)
+            if self.is_elsewhere(table):
+                self._counts[table] = lake_tables.count(self.connection, table)
+            else:
+                rows = self.connection.execute(f"select count(*) from {view(table)}")
+                self._counts[table] = int(rows.fetchall()[0][0])
         return self._counts[table]
 
-    def is_worth(self, rows: int, facts: int) -> bool:
-        """Whether so many rows may be kept of so many facts."""
-        return rows <= max(self.limits.few, facts // self.limits.facts_each)
+    def ask(self, table: str, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement over a fact table, wherever it lies."""
+        reader = self.facts[table].reader
+        if reader is None:
+            return self.connection.execute(sql).fetchall()
+        return tuples(reader.fetch(table, sql, {}))
+
+    def make(
+        self,
+        name: str,
+        table: str,
+        sql: str,
+        parameters: Mapping[str, Any],
+        kinds: Mapping[str, str],
+    ) -> None:
+        """Makes a temporary table of a statement's rows over a fact table, wherever it lies.
+
+        `kinds` are the columns of the statement with the DuckDB types that they get.
+        """
+        made = f"create or replace temp table {name} as"
+        reader = self.facts[table].reader
+        if reader is None:
+            self.connection.execute(f"{made} {sql}", parameters or None)
+            return
+        self.connection.register(_FETCHED, reader.fetch(table, sql, parameters))
+        columns = ", ".join(
+            f"cast({quoted(column)} as {kind}) as {quoted(column)}"
+            for column, kind in kinds.items()
+        )
+        self.connection.execute(f"{made} select {columns} from {_FETCHED}")
+        self.connection.unregister(_FETCHED)
+
+    def is_elsewhere(self, table: str) -> bool:
+        """Whether a table's facts lie in a lake."""
+        return self.facts[table].reader is not None
+
+    def is_worth(self, table: str, rows: int, few: int = 0) -> bool:
+        """Whether so many rows may be kept of a table's facts; a few always may."""
+        few = self.limits.few_elsewhere if self.is_elsewhere(table) else few
+        return rows <= max(few, self.count(table) // self.limits.facts_each)
+
+    def is_worth_answers(self, table: str) -> bool:
+        """Whether exact answers are kept of a table: not of few facts, which are asked at once."""
+        return self.is_elsewhere(table) or self.count(table) >= self.limits.many
 
     def on_days(self, table: str, column: str) -> bool:
         """Whether a time is a local day already, rather than an instant in UTC."""
@@ -123,6 +174,8 @@ class Keeper:
                 f"where {DAY_COLUMN} > date '{BEFORE}'"
             ).fetchall()
             return (first, last + DAY) if first is not None else None
+        if self.is_elsewhere(table):
+            return self._span_elsewhere(table, column)
         field = quoted(column)
         low, high = (self.bound(table, column, day) for day in (FIRST_DAY, LAST_DAY))
         ((first, last),) = self.connection.execute(
@@ -135,6 +188,24 @@ class Keeper:
             calendar = self.vocabulary.calendar
             first, last = calendar.local_day(first), calendar.local_day(last)
         return first, last + DAY
+
+    def _span_elsewhere(self, table: str, column: str) -> tuple[dt.date, dt.date] | None:
+        """The same of a table in a lake, or a day more at both ends; no engine is asked."""
+        known = lake_tables.days(self.connection, table, column)
+        days = {day for day in known if FIRST_DAY <= day < LAST_DAY}
+        if not days:
+            return None
+        if self.on_days(table, column):
+            return min(days), max(days) + DAY
+        return max(min(days) - DAY, FIRST_DAY), min(max(days) + 2 * DAY, LAST_DAY)
+
+    def has_earlier(self, table: str, column: str) -> bool:
+        """Whether a row lies before the calendar; or may do so, where it lies elsewhere."""
+        if self.is_elsewhere(table):
+            return any(day <= FIRST_DAY for day in lake_tables.days(self.connection, table, column))
+        earlier = f"{quoted(column)} < {self.bound(table, column, FIRST_DAY)}"
+        found = self.connection.execute(f"select 1 from {view(table)} where {earlier} limit 1")
+        return bool(found.fetchall())
 
     def columns(
         self, owner: str, wanted: Iterable[str], rows: str, prefix: str

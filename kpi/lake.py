@@ -17,12 +17,13 @@ from typing import Any
 
 import pyarrow.parquet
 
+from connectors.contract import Parquet
 from kpi.answers import Readable
 from kpi.editions import Edition
 from kpi.expression import quoted
 from kpi.files import flush
 from kpi.questions import Facts, alone
-from kpi.spark import Cluster, Parquet
+from kpi.spark import Cluster
 from kpi.vocabulary import Vocabulary
 
 _KEPT = 2

@@ -14,6 +14,7 @@ from kpi import (
     fact_tables,
     history,
     imprint,
+    lake_tables,
     redefining,
     rollups,
     run_book,
@@ -38,6 +39,7 @@ create schema if not exists facts;
 {touched.TABLE}
 {census.TABLES}
 {currency.TABLE}
+{lake_tables.TABLES}
 create table if not exists kpi.version (version bigint);
 insert into kpi.version select 0 where not exists (from kpi.version);
 """
@@ -56,5 +58,6 @@ def lay_out(connection: duckdb.DuckDBPyConnection) -> None:
     with transaction(connection):
         connection.execute(_SCHEMA)
         fact_tables.create_canonical(connection)
+        lake_tables.show(connection)
         connection.execute("delete from kpi.layout")
         connection.execute("insert into kpi.layout values (?)", (made_from,))

@@ -203,8 +203,9 @@ class Plan:
                 continue
             if isinstance(rollup, ExactAnswers):
                 same = rollup.reach == reach and not self.conditions
-                by = self.question.by
-                if same and rollup.answers(value, self.question.grain, by, periods):
+                asked = (value, self.question.grain, self.question.by, periods)
+                alone = facts is not None and facts.reader is not None
+                if same and rollup.answers(*asked, alone=alone):
                     return rollup
             elif rollup.level == (reach if isinstance(reach, AsOf) else None):
                 covers = rollup.covers(self.vocabulary.calendar, reach, periods)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connectors.contract import Context, SourceError
 from kpi import sources as declared
+from kpi.engines import Engines
 from kpi.interruption import Interrupted, Stop, interruptible
 from kpi.secrecy import Secrets
 from kpi.sources import Source
@@ -82,13 +83,16 @@ class _Prover:
         def waiting(seconds: float, why: str) -> None:
             progress.waiting(seconds, self.secrets.scrub(why))
 
-        context = Context(self.home, self.now(), False, progress.rows, waiting, say)
         progress.doing("checking")
         try:
             options = declared.resolve(source, self.env)
-            for sentence in declared.connector(source.connector).check(options, context):
-                say(sentence)
-                progress.doing("checking")
+            with Engines(declared.engine_address([source], self.env)) as engines:
+                context = Context(
+                    self.home, self.now(), False, progress.rows, waiting, say, engines.at
+                )
+                for sentence in declared.connector(source.connector).check(options, context):
+                    say(sentence)
+                    progress.doing("checking")
         except SourceError as error:
             say(f"{error.what} {error.advice}")
             return False

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.contract import SourceError
 from kpi import currency, editions, history, imprint, known_answers, segments, touched
 from kpi.currency import Gap
 from kpi.draft import Draft
 from kpi.edition_parts import put_parts
 from kpi.editions import DatabaseError, NoEdition, Pointer
+from kpi.engines import Engines, LakeReader, lake_reader
 from kpi.files import UNFINISHED, flush, parts_folder
 from kpi.history import Publication
 from kpi.imprint import Declarations, Imprint
@@ -28,6 +30,7 @@ from kpi.known_answers import Failure
 from kpi.refusal import Refusal, refusal_file
 from kpi.rolling_up import roll_up
 from kpi.segments import Segment
+from kpi.sources import engine_address
 from kpi.touched import Touched
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
@@ -99,13 +102,15 @@ def publish_open(
     now: dt.datetime,
     despite: Despite | None = None,
     large: int = segments.LARGE,
+    engines: Engines | None = None,
 ) -> Published:
     """Makes the working database and these definitions the current edition, and closes it.
 
     Whoever is killed in between leaves the edition before it in place. Raises Refused for a
     vocabulary with mistakes, NotPublished where the files cannot be written or a known answer does
     not hold; but where `despite` is given, that is told of such answers and nothing is held back.
-    Tables with at least `large` rows are not copied: editions share the files of their rows.
+    Tables with at least `large` rows are not copied: editions share the files of their rows. What
+    lies in lakes is computed by `engines`.
     """
     vocabulary = load_vocabulary(vocabulary_text)
     columns = imprint.columns_of_facts(warehouse.connection)
@@ -122,8 +127,11 @@ def publish_open(
         version = warehouse.version()
         gaps = currency.convert(warehouse.connection, vocabulary.currency, vocabulary.calendar)
         new = Imprint(number, now, version, vocabulary, sources, columns)
-        in_segments = _bring_up(home, warehouse.connection, new, large)
-        draft = Draft(warehouse.connection, vocabulary)
+        reader = lake_reader(
+            warehouse.connection, vocabulary, columns, engines or Engines(engine_address((), {}))
+        )
+        in_segments = _bring_up(home, warehouse.connection, new, large, reader)
+        draft = Draft(warehouse.connection, vocabulary, reader)
         if failures := known_answers.failures(draft, vocabulary):
             if despite is None:
                 raise _not_confirmed(home, failures)
@@ -131,6 +139,8 @@ def publish_open(
         history.record(
             warehouse.connection, draft, Publication(number, name, now, _current_file(home))
         )
+        reader.refuse_changed(warehouse.connection)
+        touched.forget(warehouse.connection)
         if in_segments:
             put_parts(warehouse.connection, _segments_folder(home), in_segments, folder / name)
         segments.clear(warehouse.connection, _segments_folder(home))
@@ -142,6 +152,8 @@ def publish_open(
         _point_at(home, pointer)
         clear_refusal(home)
         _clear_old(home, pointer)
+    except SourceError as error:
+        raise NotPublished(error.what, error.advice) from error
     except (OSError, DatabaseError) as error:
         # What nobody points at only takes up the space that is missing.
         with contextlib.suppress(OSError):
@@ -151,16 +163,19 @@ def publish_open(
 
 
 def _bring_up(
-    home: Path, connection: duckdb.DuckDBPyConnection, new: Imprint, large: int
+    home: Path,
+    connection: duckdb.DuckDBPyConnection,
+    new: Imprint,
+    large: int,
+    reader: LakeReader,
 ) -> dict[str, list[Segment]]:
     """Computes and writes what was touched since the last time; the segments of large tables."""
     changed = Touched(connection)
-    imprint.write(connection, new, changed)
-    roll_up(connection, new.vocabulary, Draft(connection, new.vocabulary).facts, changed)
+    imprint.write(connection, new, changed, reader)
+    roll_up(connection, new.vocabulary, Draft(connection, new.vocabulary, reader).facts, changed)
     folder = _segments_folder(home)
-    found = segments.bring_up(connection, folder, new.vocabulary, new.columns, changed, large)
-    touched.forget(connection)
-    return found
+    here = {table: kinds for table, kinds in new.columns.items() if table not in reader.tables}
+    return segments.bring_up(connection, folder, new.vocabulary, here, changed, large)
 
 
 def _segments_folder(home: Path) -> Path:

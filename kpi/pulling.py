@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connectors.contract import Context, Options, SourceError
+from connectors.contract import Context, Options, SourceError, Stays
 from kpi import sources as declared
+from kpi.engines import Engines
 from kpi.interruption import Interrupted, Stop
 from kpi.narration import Delivery, Narration, Trouble
 from kpi.publishing import full_disk
@@ -48,6 +49,7 @@ class Puller:
     env: Mapping[str, str]
     secrets: Secrets
     stop: Stop
+    engines: Engines
 
     def pull(self, source: Source, wanted: Wanted) -> Delivery:
         """One run of one source; whatever goes wrong is in the delivery, and only Interrupted,
@@ -112,6 +114,14 @@ class Puller:
             hidden = replace(
                 batch, origin=self.secrets.scrub(batch.origin), state=own.hide(batch.state)
             )
+            if isinstance(batch.rows, Stays):
+                engine = self.engines.of(source.name)
+                noticed = self.warehouse.notice(
+                    run, source.name, batch.into, batch.rows.place, engine
+                )
+                narration.landed(noticed.rows)
+                spoken_of[batch.into] = noticed.as_of or started
+                continue
             landed = self.warehouse.land(run, source.name, hidden)
             narration.landed(landed.new + landed.changed + landed.unchanged + landed.rejected)
             for drift in landed.drift:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kpi.allowlist import ExpressionRefused
 from kpi.expression import Condition, parse_condition
@@ -13,6 +14,9 @@ from kpi.reach import earlier
 from kpi.rollups import Rollup
 from kpi.vocabulary import Metric, Vocabulary
 from kpi.yaml_text import nearest
+
+if TYPE_CHECKING:
+    from kpi.reader import Reader
 
 TOTAL = "total"
 
@@ -46,15 +50,19 @@ class Question:
 class Facts:
     """What the compiler must know of one fact table of an edition.
 
-    `columns` are names and DuckDB types; `first_day` is the first local day of its default time,
+    `columns` are names and DuckDB types; `first_day` is the first local day of its default time
+    (`last_day` the last, which only where rows lie in a lake has to be told),
     `fresh_day` the last local day of which the sources can have told: between them nothing is
-    known to be nothing. `rollups` are what is kept ready of it.
+    known to be nothing. `rollups` are what is kept ready of it. Where its rows lie in a lake,
+    `reader` fetches what a statement over them gives.
     """
 
     columns: Mapping[str, str]
     first_day: dt.date | None
     fresh_day: dt.date | None
     rollups: tuple[Rollup, ...] = ()
+    reader: Reader | None = None
+    last_day: dt.date | None = None
 
 
 def alone(facts: Mapping[str, Facts]) -> dict[str, Facts]:

@@ -16,6 +16,7 @@ from kpi import sources as declared
 from kpi.check import vocabulary_text
 from kpi.clock import utc_now
 from kpi.editions import DatabaseError, Pointer
+from kpi.engines import Engines
 from kpi.imprint import Declaration, Declarations
 from kpi.interruption import Interrupted, Stop, interruptible
 from kpi.known_answers import Failure
@@ -80,9 +81,10 @@ def refresh(
             lock.only_one(home / "data" / "refresh.lock", now()),
             refresh_log(home / "data" / "refresh.log", secrets),
             interruptible() as stop,
+            Engines(declared.engine_address(plan.sources.sources, env)) as engines,
         ):
             with Warehouse(home / "data" / "warehouse.duckdb") as warehouse:
-                run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop)
+                run = _Refresh(home, plan, warehouse, voice, now, env, secrets, stop, engines)
                 deliveries = () if no_pull else run.pull(names, wanted, due=due)
                 due_next = run.due()
                 # A timer that finds nothing due has nothing to tell.
@@ -169,11 +171,19 @@ class _Refresh:
     env: Mapping[str, str]
     secrets: Secrets
     stop: Stop
+    engines: Engines
 
     def pull(self, names: Sequence[str], wanted: Wanted, *, due: bool) -> tuple[Delivery, ...]:
         """Pulls what was asked for, one source after another."""
         puller = Puller(
-            self.home, self.warehouse, self.voice, self.now, self.env, self.secrets, self.stop
+            self.home,
+            self.warehouse,
+            self.voice,
+            self.now,
+            self.env,
+            self.secrets,
+            self.stop,
+            self.engines,
         )
         due_at, moment = self.due(), self.now()
         chosen = [
@@ -225,7 +235,13 @@ class _Refresh:
         self.voice.progress("publishing")
         despite = self._despite if anyway else None
         published = publishing.publish_open(
-            self.home, self.warehouse, text, declarations, self.now(), despite
+            self.home,
+            self.warehouse,
+            text,
+            declarations,
+            self.now(),
+            despite,
+            engines=self.engines,
         )
         seconds = time.monotonic() - started
         for gap in published.gaps:

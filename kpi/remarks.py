@@ -63,6 +63,8 @@ def _unknown_value(edition: Readable, metrics: list[Metric], compared: Compariso
         if edition.facts.get(table)
         and edition.facts[table].columns.get(compared.column) == "VARCHAR"
     ]
+    if any(edition.facts[table].reader is not None for table in tables):
+        return  # which texts there are, only the lake knows
     there: list[str] = []
     for table in tables:
         found = edition.query(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kpi import rollups
+from kpi.elsewhere import Unasked
 from kpi.periods import Calendar
 from kpi.questions import Facts, NotComputable
+from kpi.reader import Reader
 from kpi.rollups import Rollup
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -112,15 +114,37 @@ def read_columns(query: Query) -> dict[str, dict[str, str]]:
 
 
 def read_facts(
-    query: Query, tables: Mapping[str, TableReport], calendar: Calendar
+    query: Query,
+    tables: Mapping[str, TableReport],
+    calendar: Calendar,
+    reader: Reader | None = None,
 ) -> dict[str, Facts]:
-    """What questions must know of every fact table that has columns."""
+    """What questions must know of every fact table that has columns.
+
+    `reader` is asked about rows in lakes; without one what needs them is not computable.
+    """
     kept = read_rollups(query)
+    in_lakes = read_in_lakes(query)
     return {
-        table: Facts(kinds, report.first_day, _fresh_day(report, calendar), kept.get(table, ()))
+        table: Facts(
+            kinds,
+            report.first_day,
+            _fresh_day(report, calendar),
+            kept.get(table, ()),
+            (reader or Unasked()) if table in in_lakes else None,
+            report.last_day,
+        )
         for table, kinds in read_columns(query).items()
         if (report := tables.get(table))
     }
+
+
+def read_in_lakes(query: Query) -> set[str]:
+    """The fact tables whose rows lie in lakes; none in an edition of an earlier version."""
+    try:
+        return {table for (table,) in query("select fact_table from kpi.lake_tables")}
+    except NotComputable:
+        return set()
 
 
 def read_rollups(query: Query) -> dict[str, tuple[Rollup, ...]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import duckdb
 
+from connectors.contract import SourceError
 from kpi import daily_parts, rollups
 from kpi.daily_parts import DayAxis
 from kpi.editions import DatabaseError
@@ -29,6 +30,7 @@ Axis = DayAxis | ExactAxis
 # Counted up when what is kept changes its form, so that all of it is computed anew.
 _LAYOUT = 1
 _FLOATING = ("DOUBLE", "FLOAT")
+_MEND = "Mend its facts or the metrics that take them, then refresh again."
 _log = logging.getLogger(__name__)
 
 
@@ -85,6 +87,9 @@ def _bring_up(keeper: Keeper, axis: Axis, known: _Known | None) -> bool:
                     connection.execute("insert into kpi.rollups values (?, ?, ?)", row)
     except (DatabaseError, QuestionRefused) as error:
         why = str(error).partition("\n")[0]
+        if keeper.is_elsewhere(axis.table):
+            # Nobody else can answer: there would be no number at all.
+            raise SourceError(f"{axis.table} cannot be rolled up: {why}", _MEND) from error
         _log.warning("'%s' is not kept ready: %s", axis.name, why)
         keeper.by_day.pop((axis.table, axis.time), None)
         _forget(connection, axis.name)
@@ -108,7 +113,7 @@ def _axes(keeper: Keeper) -> Iterator[Axis]:
         if _adds_up(keeper, metric):
             level = metric.reach if isinstance(metric.reach, AsOf) else None
             days.setdefault((table, time, level), []).append(metric)
-        elif keeper.count(table) >= keeper.limits.many:
+        elif keeper.is_worth_answers(table):
             exact.setdefault((table, time, metric.reach), []).append(metric)
             if isinstance(metric.reach, OVERLAPPING):
                 # Signals are judged on the rows that are a period's own.

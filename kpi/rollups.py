@@ -151,9 +151,18 @@ class ExactAnswers:
     columns: Mapping[str, Column]
 
     def answers(
-        self, value: FactValue, grain: str, by: Sequence[str], periods: Sequence[Period]
+        self,
+        value: FactValue,
+        grain: str,
+        by: Sequence[str],
+        periods: Sequence[Period],
+        *,
+        alone: bool,
     ) -> bool:
-        """Whether all of a value is here for these periods."""
+        """Whether all of a value is here for these periods.
+
+        Where facts lie elsewhere it stands `alone`: of later periods nothing is known, then.
+        """
         needed = [present(value.condition)]
         for aggregate in value.aggregates:
             needed += [whole(aggregate, value.condition), counted(aggregate, value.condition)]
@@ -161,7 +170,8 @@ class ExactAnswers:
         return (
             all(sql in self.columns for sql in needed)
             and (len(by) < 2 and (grain, divided) in self.kept)
-            and all(self.since <= period.start < self.until for period in periods)
+            and all(self.since <= period.start for period in periods)
+            and (alone or all(period.start < self.until for period in periods))
         )
 
     def value(self, aggregate: Aggregate, condition: str | None) -> str:

@@ -203,7 +203,11 @@ def _checked(edition: Readable, question: RowsQuestion) -> tuple[Metric, Facts |
     if question.part is not None and question.part not in known:
         listed = ", ".join(known) or "none"
         raise QuestionRefused(f"'{metric.name}' has no part '{question.part}'. Parts: {listed}.")
-    return metric, edition.facts.get(metric.tables[0])
+    facts = edition.facts.get(metric.tables[0])
+    if facts is not None and facts.reader is not None:
+        what = f"{metric.tables[0]} lies in a lake, and its rows are not copied."
+        raise QuestionRefused(f"{what} They can be seen there.")
+    return metric, facts
 
 
 def _where(

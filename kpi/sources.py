@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 NAME_RULE = "Write lower-case letters, digits and _, a letter first."
 # Only the name of a variable: `${1}` belongs to the query it stands in.
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+_PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s:@]*:[^/\s@]+@|;token=[^;\s]")
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,24 @@ def resolve(source: Source, env: Mapping[str, str]) -> Options:
         advice = f"Correct the variable or the entry ({FILE}, line {source.place.line})."
         raise SourceError(hidden.scrub(said[:1].upper() + said[1:]), advice)
     return options
+
+
+def engine_address(sources: Iterable[Source], env: Mapping[str, str]) -> Callable[[str], str]:
+    """What tells the address of the engine that reads a source's facts in their lake.
+
+    It raises SourceError where there is no such source, or where it has no engine.
+    """
+    known = {source.name: source for source in sources}
+
+    def address(name: str) -> str:
+        source = known.get(name)
+        found = getattr(resolve(source, env), "address", None) if source else None
+        if not isinstance(found, str):
+            what = f"The facts of '{name}' lie in a lake, and {FILE} does not say who reads them."
+            raise SourceError(what, "Declare it there with `connector: lake`.")
+        return found
+
+    return address
 
 
 def _source(document: Document, name: str, entry: object) -> Source | None:

@@ -15,18 +15,23 @@ import threading
 import urllib.parse
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from connectors.contract import CatalogueTable, Parquet, Place, SourceError
+from kpi import prints
 from kpi.compiler import Statement
 from kpi.imprint import every_day
+from kpi.lake_tables import LakeFile
 from kpi.periods import Calendar
 from kpi.questions import NotComputable
+from kpi.reader import tuples
+from kpi.spark_literals import literal
 from kpi.spark_sql import DAYS, SETTINGS, spark_sql, view_name
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
@@ -48,31 +53,26 @@ _TYPES = {
     "DATE": "date",
     "TIMESTAMP": "timestamp_ntz",
 }
+# What is told of a file: where the cluster reads it, how it names it beside each row, its state.
+_FILE = {
+    "path": "path",
+    "address": "_metadata.file_path AS address",
+    "modified": "CAST(modificationTime AS TIMESTAMP_NTZ) AS modified",
+    "size": "length AS size",
+}
+# What stands in the folder of a table of these formats.
+_OTHER_FORMATS = {"Delta": "_delta_log/*.json", "Iceberg": "metadata/*.metadata.json"}
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 _Result = TypeVar("_Result")
 
 
-class EngineFailed(Exception):
+class EngineFailed(SourceError):
     """A cluster that cannot be reached, died, has no such facts or takes too long, in words."""
 
-
-@dataclass(frozen=True)
-class Parquet:
-    """Facts in Parquet, as the cluster sees them: a file, or a folder of files in subfolders.
-
-    What the names of subfolders say (`month=2026-03`) is no column of the facts.
-    """
-
-    path: str
-
-
-@dataclass(frozen=True)
-class CatalogueTable:
-    """Facts in a table that the cluster knows by name, for example `lake.facts.incidents`."""
-
-    name: str
+    def __init__(self, what: str, advice: str = "Nothing here has changed. Try again.") -> None:
+        super().__init__(what, advice)
 
 
 @contextmanager
@@ -117,28 +117,96 @@ class Cluster:
         """The registered fact tables with their columns and DuckDB types."""
         return self._columns
 
+    def columns(self, place: Place) -> dict[str, str]:
+        """The columns of facts with the DuckDB types that hold their values; raises EngineFailed.
+
+        Columns of other types are left out, and those whose names begin with `_`: these are ours.
+        """
+
+        def look() -> dict[str, str]:
+            with self._told(_shown(place)):
+                self._refuse_other_formats(place)
+                kinds = self._frame(place).dtypes
+            found = {name: duckdb_type(kind) for name, kind in kinds if not name.startswith("_")}
+            return {name: kind for name, kind in found.items() if kind is not None}
+
+        return self._within(self._time_limit, f"looking at {_shown(place)}", look)
+
+    def count(self, place: Place) -> int:
+        """How many facts there are; raises EngineFailed."""
+
+        def count() -> int:
+            with self._told(_shown(place)):
+                return int(self._frame(place).count())
+
+        return self._within(self._time_limit, f"counting {_shown(place)}", count)
+
+    def files(self, place: Parquet) -> tuple[LakeFile, ...]:
+        """The files that facts lie in, of which no content is read; raises EngineFailed."""
+
+        def look() -> pa.Table:
+            with self._told(_shown(place)):
+                self._refuse_other_formats(place)
+                listed = self._session.read.format("binaryFile").load(place.path)
+                return listed.selectExpr(*_FILE.values()).toArrow()
+
+        found = self._within(self._time_limit, f"looking at {_shown(place)}", look)
+        return tuple(sorted((LakeFile(*row) for row in tuples(found)), key=lambda file: file.path))
+
+    def prints(
+        self, place: Place, columns: Mapping[str, str], files: Iterable[LakeFile] | None
+    ) -> pa.Table:
+        """What `kpi.prints` tells of facts, of these files or of all; raises EngineFailed."""
+
+        def ask() -> pa.Table:
+            with self._told(_shown(place)):
+                frame = self._frame(place, files)
+                path = "''" if files is None else "_metadata.file_path"
+                taken = [self._taken(_shown(place), frame, *column) for column in columns.items()]
+                frame = frame.selectExpr(*taken, f"{path} AS {prints.FILE}")
+                return self._session.sql(prints.spark_sql(columns), rows=frame).toArrow()
+
+        return self._within(self._time_limit, f"looking at {_shown(place)}", ask)
+
     def register(
-        self, table: str, columns: Mapping[str, str], place: Parquet | CatalogueTable
+        self,
+        table: str,
+        columns: Mapping[str, str],
+        place: Place,
+        files: Iterable[LakeFile] | None = None,
     ) -> None:
         """Makes a fact table known to statements; `columns` are its names and DuckDB types.
 
         Columns of types that Spark has not are left out; the statement that names one is refused.
-        Raises EngineFailed where there is no such table, where a column is missing or is another
-        type than it should be.
+        Of Parquet only these `files` are read, where they are given. Raises EngineFailed where
+        there is no such table, where a column is missing or is another type than it should be.
         """
 
         def view() -> None:
             with self._told(f"the table {table}"):
-                frame = self._frame(place)
-                there = {name.lower(): kind for name, kind in frame.dtypes}
+                frame = self._frame(place, files)
                 taken = [
-                    self._taken(table, name, kind, there)
+                    self._taken(f"the table {table}", frame, name, kind)
                     for name, kind in columns.items()
-                    if _spark_type(kind)
+                    if spark_type(kind)
                 ]
                 frame.selectExpr(*taken).createOrReplaceTempView(f"`{view_name(table)}`")
 
         self._within(self._time_limit, f"reading the table {table}", view)
+        self._columns[table] = dict(columns)
+
+    def hand_over(self, table: str, columns: Mapping[str, str], rows: pa.Table) -> None:
+        """Makes rows from here known to statements as a fact table; raises EngineFailed."""
+
+        def view() -> None:
+            with self._told(f"the table {table}"):
+                frame = self._session.createDataFrame(rows)
+                taken = [
+                    self._taken(f"the table {table}", frame, *column) for column in columns.items()
+                ]
+                frame.selectExpr(*taken).createOrReplaceTempView(f"`{view_name(table)}`")
+
+        self._within(self._time_limit, f"handing over the table {table}", view)
         self._columns[table] = dict(columns)
 
     def set_calendar(self, calendar: Calendar) -> None:
@@ -153,22 +221,24 @@ class Cluster:
         self._has_days = True
 
     def rows(self, statement: Statement) -> list[tuple[Any, ...]]:
-        """The rows of a statement, as DuckDB would answer it.
+        """The rows of a statement, as DuckDB would answer it; raises what `fetch` does."""
+        return tuples(self.fetch(statement.sql, statement.parameters))
+
+    def fetch(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """The same rows as a table.
 
         Raises EngineRefused where Spark cannot give the same numbers, NotComputable where the rows
         do not allow the statement, EngineFailed where the cluster fails.
         """
-        sql = spark_sql(statement, self._columns)
-        tables = [name for name in self._columns if f"`{view_name(name)}`" in sql]
-        if f"`{DAYS}`" in sql and not self._has_days:
+        translated = spark_sql(Statement(sql, parameters), self._columns)
+        tables = [name for name in self._columns if f"`{view_name(name)}`" in translated]
+        if f"`{DAYS}`" in translated and not self._has_days:
             raise EngineFailed(f"{self._named} has not been given the calendar yet.")
         what = f"a question of {', '.join(tables)}" if tables else "a question"
 
-        def answer() -> list[tuple[Any, ...]]:
+        def answer() -> pa.Table:
             with self._told(what):
-                table = self._session.sql(sql).toArrow()
-            # By position: two columns may have one name.
-            return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+                return self._session.sql(translated).toArrow()
 
         return self._within(self._time_limit, what, answer)
 
@@ -180,27 +250,49 @@ class Cluster:
     def _named(self) -> str:
         return f"The Spark cluster at {self._at}"
 
-    def _frame(self, place: Parquet | CatalogueTable) -> DataFrame:
+    def _frame(self, place: Place, files: Iterable[LakeFile] | None = None) -> DataFrame:
         if isinstance(place, CatalogueTable):
             return self._session.table(place.name)
         # A column that came later is missing in older files, where it is null.
-        reader = self._session.read.option("mergeSchema", "true")
-        return reader.parquet(place.path)
+        frame = self._session.read.option("mergeSchema", "true").parquet(place.path)
+        if files is None:
+            return frame
+        # Spark does not open the others.
+        return frame.where(_one_of(files))
 
-    def _taken(self, table: str, name: str, kind: str, there: Mapping[str, str]) -> str:
+    def _refuse_other_formats(self, place: Place) -> None:
+        """Formats above Parquet keep files that count no more, and lists of those that do."""
+        if not isinstance(place, Parquet):
+            return
+        for name, marks in _OTHER_FORMATS.items():
+            try:
+                found = (
+                    self._session.read.format("binaryFile").load(f"{place.path}/{marks}").head(1)
+                )
+            except Exception as error:
+                if "PATH_NOT_FOUND" in str(error):
+                    continue
+                raise
+            if found:
+                what = f"{place.path} is a table of {name}, whose files are not all to be read."
+                raise EngineFailed(f"{what} Name it as a `table` of the cluster's catalogue.")
+
+    def _taken(self, what: str, frame: DataFrame, name: str, kind: str) -> str:
         """A column as the view selects it: as it is, or made wider without changing a value."""
         column = "`" + name.replace("`", "``") + "`"
-        found, wanted = there.get(name.lower()), _spark_type(kind)
+        there = {each.lower(): kind for each, kind in frame.dtypes}
+        found, wanted = there.get(name.lower()), spark_type(kind)
         if found is None:
-            raise EngineFailed(f"{self._named} has no column '{name}' in the table {table}.")
+            raise EngineFailed(f"{self._named} has no column '{name}' in {what}.")
         if found == wanted:
             return column
         wider = found in _INTEGERS and wanted in _INTEGERS[_INTEGERS.index(found) :]
+        wider = wider or (found, wanted) == ("float", "double")
         # The session's zone is UTC, so a moment stays the same.
         if wider or (found == "timestamp" and wanted == "timestamp_ntz"):
             return f"CAST({column} AS {wanted}) AS {column}"
-        what = f"{self._named} has the column '{name}' of the table {table} as {found}"
-        raise EngineFailed(f"{what}, not as {wanted}: the numbers might differ.")
+        has = f"{self._named} has the column '{name}' of {what} as {found}"
+        raise EngineFailed(f"{has}, not as {wanted}: the numbers might differ.")
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -330,7 +422,29 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _spark_type(kind: str) -> str | None:
+def spark_type(kind: str) -> str | None:
     """A DuckDB type as Spark calls it; None for one that it has not."""
     decimal = _DECIMAL.fullmatch(kind)
     return f"decimal({decimal[1]},{decimal[2]})" if decimal else _TYPES.get(kind)
+
+
+def duckdb_type(kind: str) -> str | None:
+    """The DuckDB type that holds every value of a type of Spark's; None where none does."""
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", kind)
+    if decimal:
+        return f"DECIMAL({decimal[1]},{decimal[2]})"
+    # A moment in any zone is kept as UTC; what was single has no digit more as double.
+    other = {"float": "DOUBLE", "timestamp": "TIMESTAMP"}
+    return other.get(kind) or next(
+        (ours for ours, theirs in _TYPES.items() if theirs == kind), None
+    )
+
+
+def _one_of(files: Iterable[LakeFile]) -> str:
+    """That a row lies in one of these files."""
+    addresses = ", ".join(literal(file.address) for file in files)
+    return f"_metadata.file_path IN ({addresses})" if addresses else "false"
+
+
+def _shown(place: Place) -> str:
+    return place.path if isinstance(place, Parquet) else f"the table {place.name}"

@@ -76,6 +76,10 @@ _ALIKE: tuple[type[exp.Expr], ...] = (
     exp.Join,
     exp.Where,
     exp.Group,
+    exp.GroupingSets,
+    exp.Grouping,
+    exp.Tuple,
+    exp.Limit,
     exp.Order,
     exp.Ordered,
     exp.Subquery,
@@ -111,6 +115,7 @@ _ALIKE: tuple[type[exp.Expr], ...] = (
     # aggregates; `day` is taken of a DATE only
     exp.Count,
     exp.CountIf,
+    exp.ApproxDistinct,
     exp.Min,
     exp.Max,
     exp.Day,
@@ -308,6 +313,9 @@ class _Translation:
         if name == "epoch_us" and len(arguments) == 1:
             # A time without a zone counts as UTC, which is the session's.
             return _call("unix_micros", _cast(self._of(arguments[0]), "TIMESTAMP_LTZ"))
+        if name == "hash":
+            # Nothing but an estimate of how many there are is made from it.
+            return _call("xxhash64", *map(self._of, arguments))
         if name == "error" and len(arguments) == 1:
             return _call("raise_error", self._of(arguments[0]))
         if name == "timezone" and len(arguments) == 2:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kpi.parsing import literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import duckdb
 
@@ -45,6 +45,17 @@ def note_rows(
         f"insert into kpi.touched select {literal(table.lower())} as fact_table, * from ({every}) "
         "except select * from kpi.touched"
     )
+
+
+def note_days(
+    connection: duckdb.DuckDBPyConnection, table: str, days: Iterable[tuple[str, dt.date | None]]
+) -> None:
+    """Notes that rows of a table have changed on these UTC days, each of a column in small letters.
+
+    Rows without a time have None.
+    """
+    noted = [(table.lower(), _ANY, None), *((table.lower(), *each) for each in days)]
+    connection.executemany("insert into kpi.touched values (?, ?, ?)", noted)
 
 
 def note_all(connection: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -14,18 +14,20 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from connectors.contract import Batch, Pages, Present, Scan, SourceError
+from connectors.contract import Batch, Pages, Place, Present, Scan, SourceError
 from connectors.tables import TABLES
-from kpi import deliveries, fact_tables, landing
+from kpi import deliveries, fact_tables, lake_tables, landing
 from kpi.csv_rows import CsvRows
 from kpi.deliveries import Delivery
 from kpi.drift import compare
 from kpi.json_rows import JsonRows
+from kpi.lake_tables import Noticed
 from kpi.layout import lay_out
 from kpi.merging import Counts, merge
 from kpi.raw_rows import ParquetRows, RawRows, TableRows, refuse_unreadable
 from kpi.reconciling import Differences, Reconciling, refuse_implausible
 from kpi.run_book import RunBook, RunReport
+from kpi.spark import Cluster
 from kpi.staging import Origin, Staged
 from kpi.transaction import transaction
 
@@ -103,6 +105,16 @@ class Warehouse:
                     return self._land(origin, batch)
                 finally:
                     self._drop_incoming()
+
+    def notice(self, run: int, source: str, into: str, place: Place, engine: Cluster) -> Noticed:
+        """Finds out what has changed of rows that stay in a lake, all or nothing.
+
+        Raises SourceError where the engine fails.
+        """
+        with self._lock, self._transaction():
+            found = lake_tables.notice(self.connection, source, into, place, engine)
+            self._book.count(run, (found.more, 0, found.rows - found.more, found.fewer, 0))
+        return found
 
     def reconcile(
         self, run: int, source: str, presents: Iterable[Present], *, anyway: bool = False
@@ -203,6 +215,7 @@ class Warehouse:
                 self._book.fail_running()
 
     def _land(self, origin: Origin, batch: Batch) -> Landed:
+        lake_tables.refuse_in_lake(self.connection, batch.into)
         last = deliveries.before(self.connection, origin)
         raw = self._open(batch)
         try:

@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from connectors.contract import Parquet
 from kpi.answers import statement
 from kpi.compiler import Statement
 from kpi.questions import Question
-from kpi.spark import Cluster, Parquet
+from kpi.spark import Cluster
 from tests.kpi.memory import Memory
 
 _NUMBERS = itertools.count()

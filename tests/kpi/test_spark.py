@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from connectors.contract import CatalogueTable, Parquet
 from kpi.answers import ask
 from kpi.compiler import Statement
 from kpi.questions import NotComputable, Question
-from kpi.spark import CatalogueTable, Cluster, EngineFailed, Parquet
+from kpi.spark import Cluster, EngineFailed
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 from tests.kpi.on_spark import register
 from tests.prometheus_server import free_port
@@ -50,7 +51,7 @@ def test_a_cluster_that_is_not_there_is_told_without_its_secrets() -> None:
         Cluster(address)
 
     assert str(told.value).startswith("The Spark cluster at 127.0.0.1:")
-    assert str(told.value).endswith("cannot be reached: connection refused.")
+    assert told.value.what.endswith("cannot be reached: connection refused.")
     assert "s3cr3t" not in str(told.value)
 
 

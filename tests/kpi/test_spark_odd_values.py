@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from connectors.contract import Parquet
 from kpi.compiler import Statement
 from kpi.questions import NotComputable
-from kpi.spark import Cluster, Parquet
+from kpi.spark import Cluster
 from tests.kpi.on_spark import same
 
 pytestmark = pytest.mark.spark

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from connectors.contract import Parquet
 from kpi.answers import statement
 from kpi.compiler import Statement
 from kpi.questions import NotComputable, Question
-from kpi.spark import Cluster, Parquet
+from kpi.spark import Cluster
 from kpi.spark_sql import RARE
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 from tests.kpi.on_spark import both, differences, register, rows_of
