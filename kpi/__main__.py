@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -201,60 +202,71 @@ def query(
     ] = None,
 ) -> None:
     """Answers from the current edition."""
-    from kpi.answers import ask, statement
-    from kpi.check import unpublished
-    from kpi.questions import Question, QuestionRefused
+    from kpi.questions import QuestionRefused
     from kpi.remarks import remarks
-    from kpi.ways import ways
 
-    question = Question(
-        tuple(dict.fromkeys(metrics)),
-        grain,
-        tuple(dict.fromkeys(by or ())),
-        tuple(where or ()),
-        start,
-        end,
-    )
+    question = _question(metrics, grain, by or (), where or (), start, end)
     edition = _latest(context.obj)
+    _say_deprecated(edition, question)
+    try:
+        if sql:
+            _print_statement(edition, question)
+            return
+        if explain:
+            _write_ways(edition, question, format)
+            return
+        answer = _answer(edition, question, spark, lake)
+    except QuestionRefused as error:
+        _say(str(error))
+        _say_unpublished(context.obj, edition, question)
+        raise typer.Exit(WRONG) from None
+    _write_answer(question, answer, format)
+    for remark in remarks(edition, question, answer):
+        _say(remark)
+
+
+def _question(
+    metrics: Iterable[str],
+    grain: str,
+    by: Iterable[str],
+    where: Iterable[str],
+    start: dt.date | None,
+    end: dt.date | None,
+) -> Question:
+    """What is asked; a metric or a dimension that is named twice is asked for once."""
+    from kpi.questions import Question
+
+    once = dict.fromkeys
+    return Question(tuple(once(metrics)), grain, tuple(once(by)), tuple(where), start, end)
+
+
+def _say_deprecated(edition: Edition, question: Question) -> None:
     for name in question.metrics:
         metric = edition.vocabulary.metrics.get(name)
         if metric is not None and metric.deprecated:
             _say(f"'{name}' is deprecated. Use '{metric.deprecated}' instead.")
-    try:
-        if sql:
-            print(statement(edition, question).sql)
-            return
-        if explain:
-            columns = ["metric", "of", "table", "way"]
-            write(format, columns, [{**vars(w), "way": str(w)} for w in ways(edition, question)])
-            return
-        if lake is not None or spark is not None:
-            answer = _ask_cluster(edition, question, spark, lake)
-        else:
-            answer = ask(edition, question)
-    except QuestionRefused as error:
-        _say(str(error))
-        for name in unpublished(context.obj, edition.vocabulary, question.metrics):
-            _say(
-                f"'{name}' stands in metrics.yaml and is not published yet: "
-                "python -m kpi refresh --no-pull"
-            )
-        raise typer.Exit(WRONG) from None
-    rows = [
-        {
-            "metric": cell.metric,
-            "period": cell.period.isoformat() if cell.period else None,
-            **dict(zip(question.by, map(_plain, cell.keys), strict=True)),
-            "value": cell.value,
-            "n": cell.n,
-            "complete": cell.complete,
-        }
-        for cell in answer.cells
-    ]
-    columns = ["metric", "period", *question.by, "value", "n", "complete"]
-    write(format, columns, rows)
-    for remark in remarks(edition, question, answer):
-        _say(remark)
+
+
+def _print_statement(edition: Edition, question: Question) -> None:
+    from kpi.answers import statement
+
+    print(statement(edition, question).sql)
+
+
+def _write_ways(edition: Edition, question: Question, format: Format) -> None:
+    from kpi.ways import ways
+
+    rows = [{**vars(way), "way": str(way)} for way in ways(edition, question)]
+    write(format, ["metric", "of", "table", "way"], rows)
+
+
+def _answer(edition: Edition, question: Question, spark: str | None, lake: Path | None) -> Answer:
+    """The answer of a cluster where one or a lake is named, else that of the edition."""
+    from kpi.answers import ask
+
+    if spark is None and lake is None:
+        return ask(edition, question)
+    return _ask_cluster(edition, question, spark, lake)
 
 
 def _ask_cluster(
@@ -281,6 +293,33 @@ def _ask_cluster(
     except EngineFailed as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None
+
+
+def _say_unpublished(home: Path, edition: Edition, question: Question) -> None:
+    """Says which of the metrics were written after the edition was published."""
+    from kpi.check import unpublished
+
+    for name in unpublished(home, edition.vocabulary, question.metrics):
+        _say(
+            f"'{name}' stands in metrics.yaml and is not published yet: "
+            "python -m kpi refresh --no-pull"
+        )
+
+
+def _write_answer(question: Question, answer: Answer, format: Format) -> None:
+    """Writes a row for each number."""
+    rows = [
+        {
+            "metric": cell.metric,
+            "period": cell.period.isoformat() if cell.period else None,
+            **dict(zip(question.by, map(_plain, cell.keys), strict=True)),
+            "value": cell.value,
+            "n": cell.n,
+            "complete": cell.complete,
+        }
+        for cell in answer.cells
+    ]
+    write(format, ["metric", "period", *question.by, "value", "n", "complete"], rows)
 
 
 @app.command("lake")
