@@ -12,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,9 @@ class OnCluster:
     def vocabulary(self) -> Vocabulary:
         return self.edition.vocabulary
 
-    @property
+    @cached_property
     def facts(self) -> Mapping[str, Facts]:
+        """Always the same object: by it, a statement that was compiled before is found again."""
         return alone(self.edition.facts)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pytest
@@ -12,9 +13,9 @@ from typer.testing import CliRunner
 
 from kpi import editions, lake
 from kpi.__main__ import app
-from kpi.answers import ask
+from kpi.answers import ask, statement
 from kpi.editions import Edition
-from kpi.lake import NoLake, on_cluster
+from kpi.lake import NoLake, OnCluster, on_cluster
 from kpi.questions import Question
 from kpi.spark import Cluster, cluster
 from tests.kpi.test_rollups_landing_property import Raw, Step
@@ -101,6 +102,13 @@ def test_a_cluster_and_a_lake_are_only_named_together(home: Path, tmp_path: Path
     assert (alone.exit_code, without.exit_code) == (2, 2)
     assert "--spark needs the facts" in alone.stderr
     assert "--lake needs the cluster" in without.stderr
+
+
+def test_a_question_is_compiled_once_for_a_cluster(edition: Edition) -> None:
+    far = OnCluster(edition, cast(Cluster, None))
+    question = Question(("total",), "month", start=dt.date(2026, 3, 1), end=dt.date(2026, 6, 1))
+
+    assert statement(far, question) is statement(far, question)
 
 
 @pytest.fixture(scope="module")
