@@ -139,7 +139,7 @@ def _write_table(edition: Edition, table: str, folder: Path) -> int:
             name, where = _NO_MONTH, f"{field} is null"
         else:
             first = month.date() if isinstance(month, dt.datetime) else month
-            name = f"{first:%Y-%m}"
+            name = first.isoformat()[:7]
             month_long = f"{field} < date '{first}' + interval 1 month"
             where = f"{field} >= date '{first}' and {month_long}"
         rows += _write_rows(

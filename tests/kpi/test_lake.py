@@ -60,6 +60,15 @@ def test_every_row_stands_in_the_folder_of_its_month(edition: Edition, written: 
     assert len(expected) == 32
 
 
+def test_a_month_of_long_ago_has_four_digits_for_its_year(tmp_path: Path) -> None:
+    publish(tmp_path / "home", FIRST, day(-375_000), large=1_000_000)
+
+    lake.write(editions.open_edition(tmp_path / "home"), tmp_path / "lake")
+
+    months = sorted(each.name for each in (tmp_path / "lake" / "1" / TABLE).iterdir())
+    assert months == ["month=0999-06", "month=2026-03"]
+
+
 def test_a_table_without_a_row_is_there_with_its_columns(edition: Edition, written: Path) -> None:
     folder = written / str(edition.number) / "payments"
 
