@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ _KEPT = 2
 # Rows whose month is not known stand where readers of such folders expect them.
 _NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
 _ROWS = 1_000_000
+_UNFINISHED = re.compile(r"\.(\d+)-[0-9a-f]{6}")
+# What was changed since, another process may be writing still.
+_ABANDONED_AFTER = dt.timedelta(days=1)
 
 
 class NoLake(Exception):
@@ -41,10 +46,12 @@ def write(edition: Edition, lake: Path) -> int:
     """Writes every fact table of an edition as `lake/EDITION/TABLE/month=2026-03/rows.parquet`.
 
     A row's month is that of its table's time, in UTC. Returns how many rows there are. What was
-    there of the edition before the last is removed.
+    there of the edition before the last is removed, and so is what killed writes left.
     """
     lake.mkdir(parents=True, exist_ok=True)
-    unfinished = lake / f".{edition.number}-{uuid.uuid4().hex[:6]}"
+    _clear_abandoned(lake)
+    unfinished = _unfinished(lake, edition.number)
+    unfinished.mkdir()
     try:
         rows = sum(_write_table(edition, table, unfinished / table) for table in edition.facts)
         target = lake / str(edition.number)
@@ -126,12 +133,35 @@ def _numbers(lake: Path) -> Iterator[int]:
                 yield int(folder.name)
 
 
+def _unfinished(lake: Path, number: int) -> Path:
+    """A folder of its own for what is not whole, by a name that no reader takes for an edition."""
+    return lake / f".{number}-{uuid.uuid4().hex[:6]}"
+
+
+def _clear_abandoned(lake: Path) -> None:
+    """Removes what killed writes left there, but nothing that is perhaps being written."""
+    long_ago = time.time() - _ABANDONED_AFTER.total_seconds()
+    for folder in lake.iterdir():
+        match = _UNFINISHED.fullmatch(folder.name)
+        # Another process may finish or clear it meanwhile; what cannot be cleared does no harm.
+        with contextlib.suppress(OSError):
+            if match and _last_change(folder) < long_ago:
+                # A writer that only slept finds nothing any more, rather than a part of its files.
+                moved = folder.rename(_unfinished(lake, int(match[1])))
+                shutil.rmtree(moved, ignore_errors=True)
+
+
+def _last_change(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+
+
 def _write_table(edition: Edition, table: str, folder: Path) -> int:
-    time = _time_of(edition, table)
+    folder.mkdir()
+    column = _time_of(edition, table)
     view = f"main.{quoted(table)}"
-    if time is None:
+    if column is None:
         return _write_rows(edition, f"select * from {view}", folder / f"month={_NO_MONTH}")
-    field = quoted(time)
+    field = quoted(column)
     months = edition.query(f"select distinct date_trunc('month', {field}) from {view} order by 1")
     rows = 0
     for (month,) in months or [(None,)]:
@@ -156,7 +186,7 @@ def _time_of(edition: Edition, table: str) -> str | None:
 
 
 def _write_rows(edition: Edition, sql: str, folder: Path) -> int:
-    folder.mkdir(parents=True)
+    folder.mkdir()
     file = folder / "rows.parquet"
     rows = 0
     with (

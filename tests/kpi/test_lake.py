@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -94,6 +97,42 @@ def test_a_lake_keeps_two_editions_and_none_that_is_half(
 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["2", "3"]
     assert lake.newest(tmp_path) == 3
+
+
+def test_what_killed_writes_left_is_cleared_once_nobody_can_be_writing_it(
+    edition: Edition, tmp_path: Path
+) -> None:
+    long_ago = time.time() - 2 * 24 * 60 * 60
+    for name in (".1-aaaaaa", ".1-bbbbbb", ".snapshots"):
+        file = tmp_path / name / TABLE / "rows.parquet"
+        file.parent.mkdir(parents=True)
+        file.write_text("half")
+        for path in (file, file.parent, file.parent.parent):
+            os.utime(path, (long_ago, long_ago))
+    (tmp_path / ".1-bbbbbb" / TABLE / "rows.parquet").write_text("and more")
+
+    lake.write(edition, tmp_path)
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".1-bbbbbb", ".snapshots", "1"]
+
+
+def test_a_write_whose_folder_is_cleared_fails_and_leaves_no_half(
+    edition: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(iter(edition.facts))
+    write_table = lake._write_table
+
+    def asleep(edition: Edition, table: str, folder: Path) -> int:
+        rows = write_table(edition, table, folder)
+        if table == first:
+            shutil.rmtree(folder.parent)
+        return rows
+
+    monkeypatch.setattr(lake, "_write_table", asleep)
+    with pytest.raises(FileNotFoundError):
+        lake.write(edition, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
