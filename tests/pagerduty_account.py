@@ -17,6 +17,15 @@ from tests import peer_lists
 from tests.peer import Answer, Clock, Handler, Peer, Request, data
 
 START = dt.datetime(2026, 1, 5)
+# Statements for what landed, in the order in which an account tells of it.
+INCIDENTS = (
+    "select incident_id, service, severity, status, opened_at, acknowledged_at, resolved_at, "
+    "reopened from incidents order by all"
+)
+EPISODES = (
+    "select incident_id, episode, service, severity, opened_at, resolved_at "
+    "from incident_episodes order by all"
+)
 _ZONE = ZoneInfo("America/New_York")  # the account's, which nobody asked for
 _HALF_A_YEAR = dt.timedelta(days=184, seconds=2)
 _STATUS = {

@@ -137,6 +137,11 @@ HOMES = {
 }
 # Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc", "manager", "tools"}
+# Searched for and not parsed, so that it is also found in scripts that tests write.
+IMPORT_OF_A_TEST = re.compile(
+    r"^ *(?:from|import) tests[\w.]*\.test_.*|^ *from tests[\w.]* import (?:\([^)]*|.*)\btest_.*",
+    re.MULTILINE,
+)
 # What reaches outside the process.
 REACHING = {
     "connect",
@@ -314,6 +319,16 @@ def test_no_connector_imports_a_connector() -> None:
 def _is_connector(module: Module) -> bool:
     defined = {getattr(node, "name", None) for node in module.tree.body}
     return {"Options", "pull"} <= defined
+
+
+def test_no_test_module_imports_another_test_module() -> None:
+    found = [
+        f"{path.relative_to(PROJECT).as_posix()}: {' '.join(match[0].split())}"
+        for path in (PROJECT / "tests").rglob("*.py")
+        for match in IMPORT_OF_A_TEST.finditer(path.read_text())
+    ]
+
+    assert found == []
 
 
 @pytest.mark.parametrize(

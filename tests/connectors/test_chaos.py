@@ -13,9 +13,9 @@ import pytest
 
 from connectors import pagerduty
 from connectors.contract import SourceError
+from tests import pagerduty_account
 from tests import peer as faults
-from tests.connectors import test_jira as jira_facts
-from tests.connectors import test_pagerduty as pagerduty_facts
+from tests.connectors import jira_source
 from tests.connectors.landed import Landing
 from tests.jira_site import Issue, Site
 from tests.pagerduty_account import START, Account
@@ -76,8 +76,8 @@ class PagerDuty:
 
     def facts(self) -> tuple[Facts, Facts]:
         return (
-            self.landing.rows(pagerduty_facts.INCIDENTS),
-            self.landing.rows(pagerduty_facts.EPISODES),
+            self.landing.rows(pagerduty_account.INCIDENTS),
+            self.landing.rows(pagerduty_account.EPISODES),
         )
 
 
@@ -87,7 +87,7 @@ class Jira:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.site = Site(clock)
         self.site.most = self.site.changes_a_page = 25
-        self.source = jira_facts.Source(self.site, "", folder)
+        self.source = jira_source.Source(self.site, "", folder)
         self.landing = self.source.landing
 
     @property
@@ -119,10 +119,10 @@ class Jira:
         self.site.wait(minutes=minutes)
 
     def truth(self) -> tuple[Facts, Facts]:
-        return jira_facts.truth(self.site)
+        return jira_source.truth(self.site)
 
     def facts(self) -> tuple[Facts, Facts]:
-        return self.source.rows(jira_facts.INCIDENTS), self.source.rows(jira_facts.EPISODES)
+        return self.source.rows(jira_source.INCIDENTS), self.source.rows(jira_source.EPISODES)
 
 
 SYSTEMS: dict[str, Callable[[Path, Clock], Any]] = {"pagerduty": PagerDuty, "jira": Jira}

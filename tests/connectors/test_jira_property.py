@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import SourceError
 from tests import peer as faults
-from tests.connectors.test_jira import EPISODES, INCIDENTS, Source, truth
+from tests.connectors.jira_source import EPISODES, INCIDENTS, Source, truth
 from tests.jira_site import STATUSES, Site
 from tests.peer import Answer, Clock, Fault, Peer, Request, meanwhile
 

@@ -17,17 +17,9 @@ from connectors.contract import Context, SourceError
 from kpi import sources
 from kpi.warehouse import Landed
 from tests.connectors.landed import Landing
-from tests.pagerduty_account import Account, hour
+from tests.pagerduty_account import EPISODES, INCIDENTS, Account, hour
 from tests.peer import Clock, Request, Server, data, meanwhile
 
-INCIDENTS = (
-    "select incident_id, service, severity, status, opened_at, acknowledged_at, resolved_at, "
-    "reopened from incidents order by all"
-)
-EPISODES = (
-    "select incident_id, episode, service, severity, opened_at, resolved_at "
-    "from incident_episodes order by all"
-)
 DAY = 24
 
 

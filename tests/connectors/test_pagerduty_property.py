@@ -15,8 +15,7 @@ from connectors.contract import SourceError
 from tests import peer as faults
 from tests.connectors.landed import Landing
 from tests.connectors.steps import Step
-from tests.connectors.test_pagerduty import EPISODES, INCIDENTS
-from tests.pagerduty_account import START, Account
+from tests.pagerduty_account import EPISODES, INCIDENTS, START, Account
 from tests.peer import Clock
 
 pytestmark = pytest.mark.slow

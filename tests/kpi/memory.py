@@ -21,7 +21,7 @@ from kpi.periods import Calendar
 from kpi.questions import Facts, NotComputable, alone
 from kpi.restated import Key, Restated
 from kpi.rolling_up import roll_up
-from kpi.vocabulary import Vocabulary
+from kpi.vocabulary import Metric, Vocabulary
 from kpi.vocabulary_file import load_vocabulary
 
 Row = Sequence[Any]
@@ -69,6 +69,14 @@ def vocabulary_text(
         "metrics": entries,
     }
     return json.dumps(whole, indent=1)
+
+
+def metric(**given: Any) -> Metric:
+    """A metric with these keys."""
+    text = vocabulary_text(
+        {"m": {"value": "count(*) from t", **given}}, tables={"t": {"time": "at_utc"}}
+    )
+    return load_vocabulary(text).metrics["m"]
 
 
 class Memory:

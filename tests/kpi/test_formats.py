@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +10,7 @@ from hypothesis import strategies as st
 
 from kpi.formats import Formats, age, decimals
 from kpi.periods import Calendar, Period, period_of
-from kpi.vocabulary import Metric
-from kpi.vocabulary_file import load_vocabulary
-from tests.kpi.memory import vocabulary_text
+from tests.kpi.memory import metric
 
 formats = Formats()
 UTC = Calendar()
@@ -23,14 +20,6 @@ JULY = Calendar(fiscal_year_starts=7)
 
 def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
-
-
-def metric(**given: Any) -> Metric:
-    """A metric with these keys."""
-    text = vocabulary_text(
-        {"m": {"value": "count(*) from t", **given}}, tables={"t": {"time": "at_utc"}}
-    )
-    return load_vocabulary(text).metrics["m"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from kpi.yaml_text import Refused, read_yaml
 from tests.kpi.asking import answer, by_period, edition, values
 from tests.kpi.homes import answer as survey
 from tests.kpi.memory import vocabulary_text
-from tests.kpi.test_editions import bring, publish
+from tests.kpi.survey_editions import bring, publish
 
 DEEP = 10_000
 MEGABYTE = 1_000_000

@@ -21,8 +21,8 @@ from kpi.editions import Edition
 from kpi.lake import NoLake, OnCluster, on_cluster
 from kpi.questions import Question
 from kpi.spark import Cluster, cluster
-from tests.kpi.test_rollups_landing_property import Raw, Step
-from tests.kpi.test_segments import FIRST, TABLE, day, publish
+from tests.kpi.deliveries import FIRST, Raw, Step, day
+from tests.kpi.published_deliveries import TABLE, publish
 
 TIMELESS = Step("shop", "upsert", (Raw("t", None, 9, "south", 2, gone=False),))
 BROUGHT = (FIRST, TIMELESS, *(day(number, 3) for number in range(0, 70, 7)))

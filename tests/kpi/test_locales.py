@@ -14,7 +14,7 @@ from kpi import locales
 from kpi.formats import Formats
 from kpi.periods import Calendar, Period, period_of
 from kpi.vocabulary import Metric
-from tests.kpi.test_formats import metric
+from tests.kpi.memory import metric
 
 EVERY = locales.names()
 # Where an apostrophe parts thousands, as in Switzerland, Babel takes two of them for quotation

@@ -4,75 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.contract import Batch, Column, Present, Shape
 from kpi import touched
 from kpi.answers import ask
 from kpi.draft import Draft
-from kpi.imprint import Declaration, Declarations, Imprint, columns_of_facts, write
+from kpi.imprint import Imprint, columns_of_facts, write
 from kpi.questions import Question, alone
 from kpi.rolling_up import roll_up
 from kpi.vocabulary_file import load_vocabulary
 from kpi.warehouse import Warehouse
-from tests.kpi.memory import vocabulary_text
-from tests.kpi.test_rollups_property import EVERYTHING, by_place, same
+from tests.kpi.deliveries import FIRST, NOON, Step, bring, declared, definitions, steps
+from tests.kpi.kept_and_facts import EVERYTHING, by_place, same
 from tests.working_database import working_database
 
-NOON = dt.datetime(2026, 4, 10, 12)
 _tables = itertools.count()
-COLUMNS = (
-    Column("id"),
-    Column("opened", type="timestamp"),
-    Column("closed", type="timestamp"),
-    Column("region"),
-    Column("n", type="integer"),
-)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """One row as a system tells it; days are counted from 1 March 2026."""
-
-    id: str
-    opened: int | None
-    closed: int | None
-    region: str | None
-    n: int | None
-    gone: bool
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one refresh brings: rows, or only what the system still has."""
-
-    source: str
-    mode: str  # upsert, replace, append or reconcile
-    rows: tuple[Raw, ...]
-
-
-raws = st.builds(
-    Raw,
-    id=st.sampled_from("abcdef"),
-    opened=st.one_of(st.integers(0, 40), st.none()),
-    closed=st.one_of(st.integers(0, 60), st.none(), st.none()),
-    region=st.sampled_from(["north", "south", None]),
-    n=st.one_of(st.integers(-3, 9), st.none()),
-    gone=st.booleans().map(bool),
-)
-steps = st.builds(
-    Step,
-    source=st.sampled_from(["desk", "shop"]),
-    mode=st.sampled_from(["upsert", "upsert", "upsert", "replace", "reconcile"]),
-    rows=st.lists(raws, max_size=5).map(tuple),
-)
 
 
 @pytest.fixture(scope="module")
@@ -80,55 +32,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     path = tmp_path_factory.mktemp("rollups") / "warehouse.duckdb"
     with Warehouse(working_database(path)) as opened:
         yield opened
-
-
-def moment(day: int | None) -> dt.datetime | None:
-    """Half past eleven in the evening, UTC: the next day in Berlin."""
-    if day is None:
-        return None
-    return dt.datetime(2026, 3, 1, 23, 30) + dt.timedelta(days=day)
-
-
-def bring(warehouse: Warehouse, table: str, step: Step) -> None:
-    """Lands what a step brings, as a refresh does."""
-    run = warehouse.begin(step.source, NOON)
-    ids = list(dict.fromkeys(raw.id for raw in step.rows))
-    if step.mode == "reconcile":
-        keys = pa.table({"id": pa.array(ids, pa.string())})
-        present = Present(table, "opened", dt.datetime(2026, 3, 1), dt.datetime(2026, 3, 25), keys)
-        warehouse.reconcile(run, step.source, [present], anyway=True)
-    else:
-        columns = {
-            "id": pa.array([raw.id for raw in step.rows], pa.string()),
-            "opened": pa.array([moment(raw.opened) for raw in step.rows], pa.timestamp("us")),
-            "closed": pa.array([moment(raw.closed) for raw in step.rows], pa.timestamp("us")),
-            "region": pa.array([raw.region for raw in step.rows], pa.string()),
-            "n": pa.array([raw.n for raw in step.rows], pa.int32()),
-            "gone": pa.array([raw.gone for raw in step.rows], pa.bool_()),
-        }
-        shape = Shape(COLUMNS, key=("id",), mode=step.mode, deleted="gone")
-        warehouse.land(run, step.source, Batch(table, pa.table(columns), shape, "test", state={}))
-    warehouse.finish(run, error=None, advice=None, finished_at=NOON, as_of=None)
-
-
-def definitions(table: str) -> str:
-    """One metric of each kind."""
-    metrics: Mapping[str, Any] = {
-        "count_of_all": f"count(*) from {table}",
-        "total": f"sum(n) from {table} where region = 'north'",
-        "mean": f"avg(n) from {table}",
-        "lowest": f"min(n) from {table}",
-        "middle": f"median(n) from {table}",
-        "different": f"count(distinct region) from {table}",
-        "open": {"value": f"count(*) from {table}", "as_of": {"from": "opened", "to": "closed"}},
-        "open_n": {"value": f"avg(n) from {table}", "as_of": {"from": "opened", "to": "closed"}},
-        "oldest": {"value": f"max(n) from {table}", "as_of": {"from": "opened", "to": "closed"}},
-        "month": {"value": f"sum(n) from {table}", "window": "1 month"},
-        "closed": {"value": f"count(*) from {table}", "time": "closed"},
-    }
-    tables = {table: {"time": "opened", "by": ["region"]}}
-    calendar = {"timezone": "Europe/Berlin"}
-    return vocabulary_text(metrics, tables=tables, dimensions=["region"], calendar=calendar)
 
 
 @dataclass
@@ -143,9 +46,6 @@ class Numbers:
         """Publishes, and asks every metric at two grains both ways."""
         vocabulary = load_vocabulary(definitions(self.table))
         connection = self.warehouse.connection
-        declared = tuple(
-            Declaration(name, "file", "File", (self.table,), None) for name in ("desk", "shop")
-        )
         columns = columns_of_facts(connection)
         changed = touched.Touched(connection)
         write(
@@ -155,7 +55,7 @@ class Numbers:
                 published_at=NOON,
                 version=1,
                 vocabulary=vocabulary,
-                declarations=Declarations(False, declared),
+                declarations=declared(self.table),
                 columns={self.table: columns[self.table]},
             ),
             changed,
@@ -203,8 +103,7 @@ class Numbers:
 @given(every=st.lists(steps, min_size=2, max_size=4))
 def test_what_is_kept_follows_every_delivery(warehouse: Warehouse, every: list[Step]) -> None:
     table = f"t{next(_tables)}"
-    # Something is there at first, so that the table has columns.
-    bring(warehouse, table, Step("desk", "upsert", (Raw("a", 1, 9, "north", 2, gone=False),)))
+    bring(warehouse, table, FIRST)
     numbers = Numbers(warehouse, table)
     numbers.refuse_differences()
 

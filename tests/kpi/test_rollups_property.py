@@ -8,18 +8,16 @@ A few examples, always the same, are tried with every run; many new ones with
 from __future__ import annotations
 
 import datetime as dt
-import math
 from dataclasses import replace
-from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from kpi.answers import Answer, Cell, ask
+from kpi.answers import ask
 from kpi.compiler import compile_question
-from kpi.keeper import Limits
 from kpi.questions import Question, QuestionRefused, alone
 from kpi.rollups import SCHEMA
+from tests.kpi.kept_and_facts import EVERYTHING, by_place, same
 from tests.kpi.memory import Memory
 from tests.kpi.random_questions import (
     ANCHORS,
@@ -37,23 +35,6 @@ from tests.kpi.random_questions import (
     vocabularies,
     vocabulary_of,
 )
-
-# Everything is kept, however little there is of it; a statement computes a few periods only.
-EVERYTHING = Limits(facts_each=1, few=1_000_000, many=0, at_once=30)
-
-
-def same(found: float | None, expected: float | None) -> bool:
-    """Whether two numbers are the same; floats but for what the order of adding leaves."""
-    if found is None or expected is None:
-        return found is expected
-    if isinstance(found, int) and isinstance(expected, int):
-        return found == expected
-    return math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
-
-
-def by_place(answer: Answer) -> dict[tuple[Any, ...], Cell]:
-    """The cells by what they are of."""
-    return {(cell.metric, cell.period, *cell.keys): cell for cell in answer.cells}
 
 
 def refuse_differences(memory: Memory, question: Question) -> None:

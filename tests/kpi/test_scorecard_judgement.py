@@ -13,7 +13,7 @@ from kpi.periods import Period
 from kpi.questions import Question
 from kpi.scorecard import breaks
 from tests.kpi.memory import Memory, Rows, vocabulary_text
-from tests.kpi.test_scorecard import LAST_WEEK, PUBLISHED, ROUTINE, WEEK, card, edition, row
+from tests.kpi.scorecards import LAST_WEEK, PUBLISHED, ROUTINE, WEEK, card, edition, row
 
 STEPPED = [*[value + 100 for value in ROUTINE], *ROUTINE]
 CHANGE = LAST_WEEK - 19 * WEEK  # the first of the last twenty weeks

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -22,45 +20,13 @@ from kpi import edition_parts, editions
 from kpi.answers import ask
 from kpi.editions import Edition
 from kpi.files import parts_folder
-from kpi.imprint import Declaration, Declarations
-from kpi.publishing import NotPublished, publish_open
+from kpi.publishing import NotPublished
 from kpi.questions import Question, alone
 from kpi.warehouse import Warehouse
-from tests.kpi.test_rollups_landing_property import Raw, Step, bring, definitions, steps
-from tests.working_database import working_database
+from tests.kpi.deliveries import FIRST, NOON, Raw, Step, day, steps
+from tests.kpi.published_deliveries import ROWS, TABLE, publish, warehouse_of
 
-NOON = dt.datetime(2026, 4, 10, 12)
 PROJECT = Path(__file__).parents[2]
-TABLE = "events"
-DECLARED = Declarations(
-    False, tuple(Declaration(name, "file", "File", (TABLE,), None) for name in ("desk", "shop"))
-)
-FIRST = Step("desk", "upsert", (Raw("a", 1, 9, "north", 2, gone=False),))
-ROWS = f"select * exclude (_last_seen) from {TABLE} order by all"
-# Every table is a large one.
-LARGE = 1
-
-
-def warehouse_of(home: Path) -> Path:
-    return home / "data" / "warehouse.duckdb"
-
-
-def publish(home: Path, *brought: Step, large: int = LARGE) -> list[tuple[Any, ...]]:
-    """Lands some deliveries and publishes; returns the rows as the working database has them."""
-    if not warehouse_of(home).exists():
-        working_database(warehouse_of(home))
-    with Warehouse(warehouse_of(home)) as warehouse:
-        for step in brought:
-            bring(warehouse, TABLE, step)
-        rows = warehouse.connection.execute(ROWS).fetchall()
-        publish_open(home, warehouse, definitions(TABLE), DECLARED, NOON, large=large)
-    return rows
-
-
-def day(number: int, count: int = 1) -> Step:
-    """So many events of one day."""
-    rows = (Raw(f"{number}-{i}", number, None, "north", i, gone=False) for i in range(count))
-    return Step("desk", "upsert", tuple(rows))
 
 
 def segments(edition: Edition) -> dict[str, int]:
@@ -267,7 +233,8 @@ def test_numbers_are_the_same_from_segments_and_from_a_copy(tmp_path: Path) -> N
 _PUBLISH = """
 import sys
 from pathlib import Path
-from tests.kpi.test_segments import day, publish
+from tests.kpi.deliveries import day
+from tests.kpi.published_deliveries import publish
 number = int(sys.argv[2])
 print("begins", flush=True)
 publish(Path(sys.argv[1]), day(20 + number, 3), day(number % 7, 2))

@@ -1,10 +1,11 @@
-"""Opens the dashboard as Streamlit does, without a browser."""
+"""Opens the dashboard as Streamlit does, without a browser, and reads what it shows."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -40,3 +41,23 @@ def shown(app: AppTest) -> str:
 def words(html: str) -> str:
     """What is read when the tags are taken away."""
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def row(html: str, metric: str) -> str:
+    """The HTML of one metric's row."""
+    rows = re.split(r'(?=<div role="row" class="(?:half|across) row">|<tr>)', html)
+    (found,) = [part for part in rows if f'href="metric?m={metric}"' in part and "spark" in part]
+    return found
+
+
+def cells(html: str) -> list[list[str]]:
+    """The words of every cell of a table's body and foot, by row."""
+    rows = re.findall(r"<tr>(.*?)</tr>", html.partition("</thead>")[2], re.S)
+    return [[words(c) for c in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
+
+
+def figure(app: AppTest) -> dict[str, Any]:
+    """The only chart of the page, as Plotly is told it."""
+    (chart,) = app.get("plotly_chart")
+    found: dict[str, Any] = json.loads(chart.proto.spec)
+    return found

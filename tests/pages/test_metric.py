@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from kpi.answers import ask, statement
 from kpi.editions import Edition
 from kpi.questions import Question
 from pages.parts import charts, style
 from pages.parts.over_time import over_time
-from tests.pages.app import open_app, sheets, shown, words
+from tests.pages.app import cells, figure, open_app, sheets, shown, words
 from tests.pages.branches import EVIL, VOCABULARY
 from tests.pages.company import DAY, NOON, WEEK
 from tests.published import Home
@@ -25,18 +23,6 @@ from tests.published import Home
 @pytest.fixture(scope="module")
 def built(with_branches: Path) -> Path:
     return with_branches
-
-
-def figure(app: AppTest) -> dict[str, Any]:
-    (chart,) = app.get("plotly_chart")
-    found: dict[str, Any] = json.loads(chart.proto.spec)
-    return found
-
-
-def cells(html: str) -> list[list[str]]:
-    """The words of every cell of a table's body and foot, by row."""
-    rows = re.findall(r"<tr>(.*?)</tr>", html.partition("</thead>")[2], re.S)
-    return [[words(c) for c in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
 
 
 def last_week(edition: Edition, metric: str, **asked: Any) -> Question:

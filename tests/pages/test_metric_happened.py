@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from pages.parts import frame, style
-from tests.pages.app import open_app, sheets, words
+from tests.pages.app import figure, open_app, sheets, words
 from tests.pages.branches import EVIL
 from tests.pages.company import NOON, WEEK, weeks
-from tests.pages.test_metric import figure
 from tests.published import Home
 
 VOCABULARY = """\

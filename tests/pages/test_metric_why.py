@@ -12,8 +12,7 @@ from kpi.editions import Edition
 from kpi.explanation import Explained
 from kpi.formats import Formats
 from pages.parts.change_lines import sentence, shown
-from tests.pages.app import open_app, sheets, words
-from tests.pages.test_metric import cells
+from tests.pages.app import cells, open_app, sheets, words
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.app import open_app, sheets, words
-from tests.pages.test_scorecard import row
+from tests.pages.app import open_app, row, sheets, words
 
 
 def steps(about: str) -> dict[str, str]:

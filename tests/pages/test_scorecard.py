@@ -10,16 +10,9 @@ import pytest
 
 from kpi.editions import editions_folder, pointer_file
 from kpi.questions import QuestionRefused
-from tests.pages.app import open_app, sheets, shown, words
+from tests.pages.app import open_app, row, sheets, shown, words
 from tests.pages.company import DAY, NOON, VOCABULARY, WEEK, weeks
 from tests.published import Home
-
-
-def row(html: str, metric: str) -> str:
-    """The HTML of one metric's row."""
-    rows = re.split(r'(?=<div role="row" class="(?:half|across) row">|<tr>)', html)
-    (found,) = [part for part in rows if f'href="metric?m={metric}"' in part and "spark" in part]
-    return found
 
 
 def publish_again(home: Path) -> None:

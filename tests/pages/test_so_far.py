@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages.app import open_app, sheets, words
+from tests.pages.app import row as week_row
 from tests.pages.company import NOON, VOCABULARY, fill
-from tests.pages.test_scorecard import row as week_row
 from tests.published import Home
 
 

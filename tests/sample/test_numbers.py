@@ -17,7 +17,7 @@ from sample.company import Company, write
 from tests.sample import exports
 from tests.sample.by_hand import last_week
 from tests.sample.conftest import UNTIL
-from tests.sample.test_story import EXPECTED
+from tests.sample.statuses import EXPECTED
 
 
 @pytest.fixture(scope="module")
