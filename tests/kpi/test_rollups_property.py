@@ -8,7 +8,9 @@ A few examples, always the same, are tried with every run; many new ones with
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -35,6 +37,35 @@ from tests.kpi.random_questions import (
     vocabularies,
     vocabulary_of,
 )
+
+
+@dataclass(frozen=True)
+class World:
+    """A random edition of which everything is kept, and what its questions are about."""
+
+    memory: Memory
+    anchor: dt.datetime
+    grain: str
+    metrics: Mapping[str, Any]
+
+    @property
+    def questions(self) -> st.SearchStrategy[Question]:
+        return questions(self.anchor, self.grain, self.metrics)
+
+
+def drawn(data: st.DataObject, told_after: st.SearchStrategy[int]) -> World:
+    """Random facts and metrics; of each table is told up to so many hours after the anchor."""
+    anchor = data.draw(st.sampled_from(ANCHORS))
+    calendar = data.draw(st.sampled_from(CALENDARS))
+    grain = data.draw(st.sampled_from(GRAIN_NAMES))
+    entries, metrics = data.draw(vocabularies(grain))
+    rows = {table: data.draw(rows_near(anchor, table)) for table in TABLES}
+    fresh = {table: anchor + dt.timedelta(hours=data.draw(told_after)) for table in TABLES}
+    memory = edition(calendar)
+    memory.adopt(vocabulary_of(calendar, entries))
+    fill(memory, rows, fresh)
+    memory.roll_up(EVERYTHING)
+    return World(memory, anchor, grain, metrics)
 
 
 def refuse_differences(memory: Memory, question: Question) -> None:
@@ -64,22 +95,10 @@ def refuse_differences(memory: Memory, question: Question) -> None:
 @settings(max_examples=EXAMPLES // 2, derandomize=SAME_EVERY_TIME)
 @given(data=st.data())
 def test_what_is_kept_says_what_the_facts_say(data: st.DataObject) -> None:
-    anchor = data.draw(st.sampled_from(ANCHORS))
-    calendar = data.draw(st.sampled_from(CALENDARS))
-    grain = data.draw(st.sampled_from(GRAIN_NAMES))
-    entries, metrics = data.draw(vocabularies(grain))
-    rows = {table: data.draw(rows_near(anchor, table)) for table in TABLES}
-    fresh = {
-        table: anchor + dt.timedelta(hours=data.draw(st.integers(-80, 1200))) for table in TABLES
-    }
-    memory = edition(calendar)
-    memory.adopt(vocabulary_of(calendar, entries))
-    fill(memory, rows, fresh)
-
-    memory.roll_up(EVERYTHING)
+    world = drawn(data, told_after=st.integers(-80, 1200))
 
     for _ in range(3):
-        refuse_differences(memory, data.draw(questions(anchor, grain, metrics)))
+        refuse_differences(world.memory, data.draw(world.questions))
 
 
 VALUES = {
@@ -125,19 +144,11 @@ def changes(draw: st.DrawFn, anchor: dt.datetime) -> tuple[str, str, str, str]:
 @settings(max_examples=EXAMPLES // 2, derandomize=SAME_EVERY_TIME)
 @given(data=st.data())
 def test_what_is_kept_follows_late_changed_and_deleted_rows(data: st.DataObject) -> None:
-    anchor = data.draw(st.sampled_from(ANCHORS))
-    calendar = data.draw(st.sampled_from(CALENDARS))
-    grain = data.draw(st.sampled_from(GRAIN_NAMES))
-    entries, metrics = data.draw(vocabularies(grain))
-    rows = {table: data.draw(rows_near(anchor, table)) for table in TABLES}
-    memory = edition(calendar)
-    memory.adopt(vocabulary_of(calendar, entries))
-    fill(memory, rows, dict.fromkeys(TABLES, anchor))
-    memory.roll_up(EVERYTHING)
+    world = drawn(data, told_after=st.just(0))
 
     for _ in range(data.draw(st.integers(1, 3))):
         for _ in range(data.draw(st.integers(1, 2))):
-            memory.change(*data.draw(changes(anchor)))
-        memory.roll_up(EVERYTHING)
+            world.memory.change(*data.draw(changes(world.anchor)))
+        world.memory.roll_up(EVERYTHING)
         for _ in range(2):
-            refuse_differences(memory, data.draw(questions(anchor, grain, metrics)))
+            refuse_differences(world.memory, data.draw(world.questions))
