@@ -215,7 +215,7 @@ def query(
         if explain:
             _write_ways(edition, question, format)
             return
-        answer = _answer(edition, question, spark, lake)
+        answer = _answer(context.obj, edition, question, spark, lake)
     except QuestionRefused as error:
         _say(str(error))
         _say_unpublished(context.obj, edition, question)
@@ -260,13 +260,40 @@ def _write_ways(edition: Edition, question: Question, format: Format) -> None:
     write(format, ["metric", "of", "table", "way"], rows)
 
 
-def _answer(edition: Edition, question: Question, spark: str | None, lake: Path | None) -> Answer:
+def _answer(
+    home: Path, edition: Edition, question: Question, spark: str | None, lake: Path | None
+) -> Answer:
     """The answer of a cluster where one or a lake is named, else that of the edition."""
     from kpi.answers import ask
 
-    if spark is None and lake is None:
-        return ask(edition, question)
-    return _ask_cluster(edition, question, spark, lake)
+    if spark is not None or lake is not None:
+        return _ask_cluster(edition, question, spark, lake)
+    if any(facts.reader is not None for facts in edition.facts.values()):
+        return _ask_lakes(home, edition, question)
+    return ask(edition, question)
+
+
+def _ask_lakes(home: Path, edition: Edition, question: Question) -> Answer:
+    """The answer of an edition and of the lakes in which some of its facts lie."""
+    from connectors.contract import SourceError
+    from kpi.answers import ask
+    from kpi.engines import Engines, asking
+    from kpi.sources import engine_address, load
+    from kpi.yaml_text import Refused
+
+    try:
+        # Looked up only when something has to be asked there.
+        def address(source: str) -> str:
+            return engine_address(load(home).sources, os.environ)(source)
+
+        with Engines(address) as engines:
+            return ask(asking(edition, engines), question)
+    except SourceError as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    except Refused as refused:
+        _say(str(refused))
+        raise typer.Exit(WRONG) from None
 
 
 def _ask_cluster(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kpi.compiler import Statement, compile_question
-from kpi.elsewhere import with_answers
+from kpi.elsewhere import as_one, with_answers
 from kpi.period_rows import extent
 from kpi.periods import DAY, FIRST_DAY, LAST_DAY, Period, period_of
 from kpi.plan import Node, tables_below
@@ -124,14 +124,14 @@ def ask_apart(edition: Readable, question: Question) -> tuple[Answer, Mapping[st
 
 
 def statement(edition: Readable, question: Question) -> Statement:
-    """The statement that would answer a question; raises QuestionRefused."""
+    """The statement that would answer a question, as one; raises QuestionRefused."""
     check_question(edition.vocabulary, question)
     question = ranged(edition, question)
     if question.start is None:
         raise QuestionRefused(
             "There are no rows yet, and so no range. Name one with --from and --to."
         )
-    return compile_question(edition.vocabulary, question, edition.facts)
+    return as_one(compile_question(edition.vocabulary, question, edition.facts))
 
 
 def ranged(edition: Readable, question: Question) -> Question:

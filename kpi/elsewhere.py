@@ -45,6 +45,17 @@ def with_answers(statement: Statement, facts: Mapping[str, Facts]) -> Statement:
     return Statement(f"WITH {', '.join(steps)},{statement.sql[4:]}", parameters)
 
 
+def as_one(statement: Statement) -> Statement:
+    """The statement as it would be if all facts lay here: for people to read."""
+    if not statement.elsewhere:
+        return statement
+    steps = ",\n".join(f"{part.name} AS (\n{part.sql}\n)" for part in statement.elsewhere)
+    parameters = dict(statement.parameters)
+    for part in statement.elsewhere:
+        parameters |= part.parameters
+    return Statement(f"WITH {steps},\n{statement.sql[5:]}", parameters)
+
+
 @dataclass(frozen=True)
 class Unasked:
     """In place of an engine where none may be asked: pages wait for nobody."""

@@ -13,7 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from typing import Any
 import pyarrow.parquet
 
 from connectors.contract import Parquet
+from kpi import lake_tables
 from kpi.answers import Readable
 from kpi.editions import Edition
 from kpi.expression import quoted
 from kpi.files import flush
-from kpi.questions import Facts, alone
+from kpi.questions import Facts
 from kpi.spark import Cluster
 from kpi.vocabulary import Vocabulary
 
@@ -53,7 +54,7 @@ def write(edition: Edition, lake: Path) -> int:
     unfinished = _unfinished(lake, edition.number)
     unfinished.mkdir()
     try:
-        rows = sum(_write_table(edition, table, unfinished / table) for table in edition.facts)
+        rows = sum(_write_table(edition, table, unfinished / table) for table in _landed(edition))
         target = lake / str(edition.number)
         if target.exists():
             shutil.rmtree(target)
@@ -89,7 +90,9 @@ class OnCluster:
     @cached_property
     def facts(self) -> Mapping[str, Facts]:
         """Always the same object: by it, a statement that was compiled before is found again."""
-        return alone(self.edition.facts)
+        facts = self.edition.facts.items()
+        # All of them are read in the same place, so that none has to be asked apart.
+        return {name: replace(each, rollups=(), reader=None) for name, each in facts}
 
     @property
     def fresh_until(self) -> Mapping[str, dt.datetime]:
@@ -109,14 +112,23 @@ def on_cluster(edition: Edition, metrics: Iterable[str], cluster: Cluster, lake:
             f"{lake} holds edition {there}, the current one is {edition.number}. "
             f"Run `python -m kpi lake {lake}`."
         )
+    stays = lake_tables.read(edition.query)
     known = [edition.vocabulary.metrics[m] for m in metrics if m in edition.vocabulary.metrics]
     for table in dict.fromkeys(
         table for metric in known for table in _read(edition, metric.tables)
     ):
-        place = Parquet(str((lake / str(edition.number) / table).resolve()))
-        cluster.register(table, edition.facts[table].columns, place)
+        written = Parquet(str((lake / str(edition.number) / table).resolve()))
+        place, files = (
+            (stays[table].place, stays[table].files) if table in stays else (written, None)
+        )
+        cluster.register(table, edition.facts[table].columns, place, files)
     cluster.set_calendar(edition.vocabulary.calendar)
     return OnCluster(edition, cluster)
+
+
+def _landed(edition: Edition) -> list[str]:
+    """The fact tables whose rows are here; those that lie in a lake stay there."""
+    return [name for name, facts in edition.facts.items() if facts.reader is None]
 
 
 def _read(edition: Edition, tables: Iterable[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which way a question is answered: from parts kept by day, answers kept, or the facts."""
+"""Which way a question is answered: from parts by day, answers kept, the facts, or a lake."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _WORDS = {
     "parts": "added up from parts that are kept by day",
     "answer": "computed when the edition was published",
     "facts": "read from the facts",
+    "lake": "asked of the facts in their lake",
 }
 
 
@@ -29,7 +30,7 @@ class Way:
     metric: str
     of: str
     table: str
-    way: Literal["parts", "answer", "facts"]
+    way: Literal["parts", "answer", "facts", "lake"]
 
     def __str__(self) -> str:
         return _WORDS[self.way]
@@ -46,7 +47,9 @@ def ways(edition: Readable, question: Question) -> tuple[Way, ...]:
     for name in question.metrics:
         for node in dict.fromkeys(_below(plan, Node(name))):
             metric = edition.vocabulary.metrics[node.metric]
-            way = Way(name, node.metric, metric.tables[0], "facts")
+            facts = edition.facts.get(metric.tables[0])
+            elsewhere = facts is not None and facts.reader is not None
+            way = Way(name, node.metric, metric.tables[0], "lake" if elsewhere else "facts")
             rollup = plan.group_of(node)[1].rollup
             if rollup is not None:
                 way = replace(way, way="parts" if isinstance(rollup, DailyParts) else "answer")

@@ -10,9 +10,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from connectors.contract import CatalogueTable
 from kpi import editions, lake_tables, publishing
+from kpi.__main__ import app
 from kpi.answers import Cell
 from kpi.editions import Edition
 from kpi.engines import Engines, asking
@@ -141,6 +143,55 @@ def test_what_is_not_kept_is_asked_of_the_lake_on_the_command_line_only(shop: La
     expected = answers(landed, *asked, where=("region <> 'south'",))
     assert len(found) == len(expected) > 4
     assert all(alike(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_the_command_line_asks_a_lake_what_is_not_kept_and_says_so(
+    shop: LakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, landed = shop.refresh_both()
+    monkeypatch.setenv("SPARK_REMOTE", shop.address)
+    asked = ["query", "middle", "sold", "--grain", "year", "--by", "region", "--where"]
+
+    def run(*words: str) -> str:
+        command = ["--home", str(shop.lake), *asked, "region = 'north'", *words]
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    rows = json.loads(run("--format", "json"))
+    expected = [
+        (cell.metric, cell.value)
+        for cell in answers(landed, "middle", "year", "region", where=("region = 'north'",))
+    ]
+    assert [(row["metric"], row["value"]) for row in rows if row["metric"] == "middle"] == expected
+    ways = json.loads(run("--format", "json", "--explain"))
+    assert [(way["table"], way["way"]) for way in ways] == [
+        ("clicks", "asked of the facts in their lake"),
+        ("sales", "read from the facts"),
+    ]
+    assert 'FROM main."clicks"' in run("--sql")
+
+
+def test_what_lies_in_a_lake_already_is_not_written_into_one(
+    shop: LakeHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    edition, landed = shop.refresh_both()
+    monkeypatch.setenv("SPARK_REMOTE", shop.address)
+    home = ["--home", str(shop.lake)]
+
+    written = CliRunner().invoke(app, [*home, "lake", str(tmp_path)])
+    command = ["query", "middle", "sold_per_visit", "--grain", "month", "--format", "json"]
+    asked = CliRunner().invoke(app, [*home, *command, "--lake", str(tmp_path)])
+
+    assert (written.exit_code, asked.exit_code) == (0, 0), asked.output
+    folder = tmp_path / str(edition.number)
+    assert (folder / "sales").is_dir()
+    assert not (folder / "clicks").exists()
+    found = {(row["metric"], row["period"]): row["value"] for row in json.loads(asked.stdout)}
+    for metric in ("middle", "sold_per_visit"):
+        for cell in answers(landed, metric, "month"):
+            if cell.n:
+                assert same(cell.value, found[metric, str(cell.period)])
 
 
 def test_a_cluster_that_is_not_there_leaves_the_last_numbers_and_the_other_sources(
