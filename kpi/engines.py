@@ -60,7 +60,7 @@ def lake_reader(
 
     def rows(table: str, names: tuple[str, ...]) -> pa.Table:
         selected = ", ".join(map(quoted, names))
-        return connection.execute(f"select {selected} from main.{quoted(table)}").to_arrow_table()
+        return connection.sql(f"select {selected} from main.{quoted(table)}").to_arrow_table()
 
     return LakeReader(read(query), vocabulary, engines, columns, rows)
 
