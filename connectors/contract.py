@@ -202,7 +202,7 @@ class Engine(Protocol):
         """How many rows are there; raises SourceError."""
 
 
-def _no_engine(address: str) -> Engine:
+def _no_engine() -> Engine:
     raise SourceError("No engine can be reached from here.", "Run `python -m kpi refresh`.")
 
 
@@ -219,8 +219,8 @@ class Context:
     waiting: Callable[[float, str], None] = lambda seconds, why: None
     # something that a person should know, which stops nothing; said once a run
     notice: Callable[[str], None] = lambda text: None
-    # the engine at an address, open until the run is over
-    engine: Callable[[str], Engine] = _no_engine
+    # the engine that reads the source's facts, open until the run is over
+    engine: Callable[[], Engine] = _no_engine
 
 
 class Connector(Protocol):

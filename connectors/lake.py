@@ -5,13 +5,23 @@ What metrics need of them is computed on the cluster when they change, and only 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from connectors import contract
-from connectors.contract import Batch, CatalogueTable, Context, Parquet, Place, Shape, Stays
+from connectors.contract import (
+    Batch,
+    CatalogueTable,
+    Context,
+    Duration,
+    Parquet,
+    Place,
+    Shape,
+    Stays,
+)
 
 TABLES: tuple[str, ...] = ()
 _SHOWN = 8
@@ -24,6 +34,7 @@ into: clicks                          # the fact table's name in metrics.yaml
 files: /srv/lake/clicks               # a folder of Parquet files, as the cluster sees it
 # table: lake.facts.clicks            # or instead a table of the cluster's catalogue
 every: 1 hour
+# timeout: 10 minutes                 # what one statement may take there
 """
 
 
@@ -32,6 +43,7 @@ class Options(contract.Options):
 
     engine: Literal["spark"]
     address: str = Field(min_length=1)
+    timeout: Duration = dt.timedelta(minutes=10)
     into: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     files: str | None = Field(default=None, min_length=1)
     table: str | None = Field(default=None, min_length=1)
@@ -55,7 +67,7 @@ def pull(options: Options, state: Mapping[str, Any], context: Context) -> Iterat
 
 def check(options: Options, context: Context) -> Iterator[str]:
     """Reaches the cluster, and finds the facts with their columns."""
-    engine, place = context.engine(options.address), _place(options)
+    engine, place = context.engine(), _place(options)
     yield "The cluster is reached."
     columns = engine.columns(place)
     first = ", ".join(f"{name} {kind}" for name, kind in list(columns.items())[:_SHOWN])

@@ -278,12 +278,12 @@ def _ask_lakes(home: Path, edition: Edition, question: Question) -> Answer:
     from connectors.contract import SourceError
     from kpi.answers import ask
     from kpi.engines import Engines, asking
-    from kpi.sources import engine_address, load
+    from kpi.sources import EngineAddress, engine_address, load
     from kpi.yaml_text import Refused
 
     try:
         # Looked up only when something has to be asked there.
-        def address(source: str) -> str:
+        def address(source: str) -> EngineAddress:
             return engine_address(load(home).sources, os.environ)(source)
 
         with Engines(address) as engines:

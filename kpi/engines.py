@@ -9,6 +9,7 @@ from connectors.contract import SourceError
 from kpi.editions import Edition
 from kpi.lake_tables import LakeTable, read, refuse_changed
 from kpi.parsing import quoted
+from kpi.sources import EngineAddress
 from kpi.spark import Cluster
 from kpi.vocabulary import Vocabulary
 
@@ -22,11 +23,14 @@ Rows = Callable[[str, tuple[str, ...]], "pa.Table"]
 
 
 class Engines:
-    """Open engines; `address_of` tells where that of a source is, or raises SourceError."""
+    """Open engines; `address_of` tells where that of a source is, or raises SourceError.
 
-    def __init__(self, address_of: Callable[[str], str]) -> None:
+    An engine is opened once for all sources that have it.
+    """
+
+    def __init__(self, address_of: Callable[[str], EngineAddress]) -> None:
         self._address_of = address_of
-        self._open: dict[str, Cluster] = {}
+        self._open: dict[EngineAddress, Cluster] = {}
 
     def __enter__(self) -> Engines:
         return self
@@ -36,15 +40,12 @@ class Engines:
             engine.close()
         self._open.clear()
 
-    def at(self, address: str) -> Cluster:
-        """The engine at an address; raises SourceError where it cannot be reached."""
-        if address not in self._open:
-            self._open[address] = Cluster(address)
-        return self._open[address]
-
     def of(self, source: str) -> Cluster:
-        """The engine of a source; raises SourceError, too where the source is not declared."""
-        return self.at(self._address_of(source))
+        """The engine of a source; raises SourceError where it cannot be reached or is not known."""
+        where = self._address_of(source)
+        if where not in self._open:
+            self._open[where] = Cluster(where.address, time_limit=where.time_limit)
+        return self._open[where]
 
 
 def lake_reader(

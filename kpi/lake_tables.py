@@ -102,23 +102,20 @@ def notice(
     """
     _refuse_landed(connection, table)
     before = read(lambda sql: connection.execute(sql).fetchall()).get(table)
+    _refuse_others(before, source, place)
     columns = engine.columns(place)
     refuse_elsewhere(table, columns)
     files = engine.files(place) if isinstance(place, Parquet) else None
-    known = set((before.files or ()) if before else ())
-    due = None if files is None else [file for file in files if file not in known]
-    gone = [file.address for file in known.difference(files or ())]
     # Of other columns other numbers are made.
-    if before is not None and (before.columns, before.place) != (columns, place):
-        due, gone = (None if files is None else list(files)), [file.address for file in known]
-    new = _prints(engine, place, columns, due)
-    connection.register(_NEW, new)
+    same = before is not None and (before.columns, before.place) == (columns, place)
+    known = set(before.files or ()) & set(files or ()) if before is not None and same else set()
+    due = None if files is None else [file for file in files if file not in known]
+    stale = _noted(connection, table) - {file.address for file in known}
+    connection.register(_NEW, _prints(engine, place, columns, due))
     try:
-        more = _replace(connection, table, gone if files is not None else [""])
+        more = _replace(connection, table, stale, all_touched=before is None)
     finally:
         connection.unregister(_NEW)
-    if before is None:
-        touched.note_all(connection, table)
     _write(connection, LakeTable(table, source, place, columns, files))
     as_of = max((file.modified for file in files or ()), default=None)
     return Noticed(max(more, 0), max(-more, 0), count(connection, table), as_of)
@@ -156,7 +153,9 @@ def refuse_changed(
     else:
         new = _prints(engine, table.place, table.columns, None)
         connection.register(_NEW, new)
-        same = not connection.execute(f"from ({_differences(table.name, [''])}) limit 1").fetchall()
+        same = not connection.execute(
+            f"from ({_differences(table.name, literal(''))}) limit 1"
+        ).fetchall()
         connection.unregister(_NEW)
     if not same:
         what = f"{table.name} changed in its lake while it was read."
@@ -169,10 +168,19 @@ def show(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create or replace view main.{quoted(table)} as {sql}")
 
 
+def stand_in(table: str, columns: Mapping[str, str]) -> str:
+    """What stands here for a table in a lake, as SQL: its columns, and words in place of rows."""
+    what = f"{table} lies in a lake, and nothing that answers this is kept ready of it."
+    # Every column rests on the error, so that no condition is found to be false without it.
+    each = ", ".join(f"cast(told as {kind}) as {quoted(name)}" for name, kind in columns.items())
+    row = f"(select cast(error({literal(what)}) as varchar) as told)"
+    return f"select {each} from {row} where told is not null"
+
+
 def stand_ins(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """What stands here for each table in a lake, as SQL: its columns, and words instead of rows."""
     rows = connection.execute("select fact_table, columns from kpi.lake_tables").fetchall()
-    return {table: _stand_in(table, json.loads(columns)) for table, columns in rows}
+    return {table: stand_in(table, json.loads(columns)) for table, columns in rows}
 
 
 def refuse_in_lake(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -195,28 +203,36 @@ def _prints(
     return pa.schema(list(zip(names, kinds, strict=True))).empty_table()
 
 
-def _differences(table: str, gone: Iterable[str]) -> str:
-    """The fields and days whose rows add up to something else than before, as SQL."""
-    addresses = ", ".join(map(literal, gone)) or "null"
+def _differences(table: str, stale: str) -> str:
+    """The fields and days whose rows add up to something else than before, as SQL.
+
+    `stale` are the files that are left or gone, as literals.
+    """
     return f"""
         select field, day, sum(rows) as rows from (
             select field, day, -rows as rows, -print as print from kpi.lake_days
             where fact_table = {literal(table)}
-            and (file in ({addresses}) or file in (select file from {_NEW}))
+            and (file in ({stale}) or file in (select file from {_NEW}))
             union all
             select field, day, number, cast(print as hugeint) from {_NEW}
         ) group by field, day having sum(rows) <> 0 or sum(print) <> 0
     """
 
 
-def _replace(connection: duckdb.DuckDBPyConnection, table: str, gone: Iterable[str]) -> int:
-    """Notes what differs as touched and keeps the new prints; by how many rows there are more."""
-    gone = list(gone)
-    different = connection.execute(_differences(table, gone)).fetchall()
-    days = [(field, day) for field, day, _ in different if field != prints.ALL]
-    if different:
+def _replace(
+    connection: duckdb.DuckDBPyConnection, table: str, stale: Iterable[str], *, all_touched: bool
+) -> int:
+    """Keeps the new prints in place of the stale ones, and notes as touched what differs.
+
+    By how many rows there are more.
+    """
+    addresses = ", ".join(map(literal, stale)) or "null"
+    different = connection.execute(_differences(table, addresses)).fetchall()
+    if all_touched:
+        touched.note_all(connection, table)
+    elif different:
+        days = [(field, day) for field, day, _ in different if field != prints.ALL]
         touched.note_days(connection, table, days)
-    addresses = ", ".join(map(literal, gone)) or "null"
     connection.execute(
         f"delete from kpi.lake_days where fact_table = ? "
         f"and (file in ({addresses}) or file in (select file from {_NEW}))",
@@ -237,12 +253,34 @@ def _write(connection: duckdb.DuckDBPyConnection, table: LakeTable) -> None:
         "insert into kpi.lake_tables values (?, ?, ?, ?)",
         (table.name, table.source, _told(table.place), json.dumps(dict(table.columns))),
     )
-    for file in table.files or ():
-        connection.execute(
-            "insert into kpi.lake_files values (?, ?, ?, ?, ?)",
-            (table.name, file.path, file.address, file.modified, file.size),
-        )
+    files = table.files or ()
+    connection.execute(
+        "insert into kpi.lake_files select ?, unnest(cast(? as varchar[])), "
+        "unnest(cast(? as varchar[])), unnest(cast(? as timestamp[])), unnest(cast(? as bigint[]))",
+        (
+            table.name,
+            [file.path for file in files],
+            [file.address for file in files],
+            [file.modified for file in files],
+            [file.size for file in files],
+        ),
+    )
     show(connection)
+
+
+def _noted(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    """The files of which something is kept."""
+    rows = connection.execute(
+        "select distinct file from kpi.lake_days where fact_table = ?", (table,)
+    ).fetchall()
+    return {file for (file,) in rows}
+
+
+def _refuse_others(before: LakeTable | None, source: str, place: Place) -> None:
+    """A table is of one source; the source may get another name, or the table another place."""
+    if before is not None and before.source != source and before.place != place:
+        what = f"The rows of {before.name} lie in the lake of '{before.source}'."
+        raise SourceError(what, "Choose another name under `into`, or name one source only.")
 
 
 def _refuse_landed(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -253,14 +291,6 @@ def _refuse_landed(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         sources = ", ".join(sorted(source for (source,) in landed))
         what = f"Rows of {table} have landed here from {sources}: they cannot lie in a lake, too."
         raise SourceError(what, "Choose another name under `into`.")
-
-
-def _stand_in(table: str, columns: Mapping[str, str]) -> str:
-    what = f"{table} lies in a lake, and nothing that answers this is kept ready of it."
-    # Every column rests on the error, so that no condition is found to be false without it.
-    each = ", ".join(f"cast(told as {kind}) as {quoted(name)}" for name, kind in columns.items())
-    row = f"(select cast(error({literal(what)}) as varchar) as told)"
-    return f"select {each} from {row} where told is not null"
 
 
 def _files(query: Query, table: str) -> tuple[LakeFile, ...]:

@@ -88,7 +88,12 @@ class _Prover:
             options = declared.resolve(source, self.env)
             with Engines(declared.engine_address([source], self.env)) as engines:
                 context = Context(
-                    self.home, self.now(), False, progress.rows, waiting, say, engines.at
+                    self.home,
+                    self.now(),
+                    progress=progress.rows,
+                    waiting=waiting,
+                    notice=say,
+                    engine=lambda: engines.of(source.name),
                 )
                 for sentence in declared.connector(source.connector).check(options, context):
                     say(sentence)

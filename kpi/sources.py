@@ -163,20 +163,30 @@ def resolve(source: Source, env: Mapping[str, str]) -> Options:
     return options
 
 
-def engine_address(sources: Iterable[Source], env: Mapping[str, str]) -> Callable[[str], str]:
-    """What tells the address of the engine that reads a source's facts in their lake.
+@dataclass(frozen=True)
+class EngineAddress:
+    """Where an engine is reached, and how many seconds a statement may take there."""
+
+    address: str
+    time_limit: float
+
+
+def engine_address(
+    sources: Iterable[Source], env: Mapping[str, str]
+) -> Callable[[str], EngineAddress]:
+    """What tells where the engine is that reads a source's facts in their lake.
 
     It raises SourceError where there is no such source, or where it has no engine.
     """
     known = {source.name: source for source in sources}
 
-    def address(name: str) -> str:
-        source = known.get(name)
-        found = getattr(resolve(source, env), "address", None) if source else None
-        if not isinstance(found, str):
+    def address(name: str) -> EngineAddress:
+        options = resolve(known[name], env) if name in known else None
+        found = getattr(options, "address", None)
+        if options is None or not isinstance(found, str):
             what = f"The facts of '{name}' lie in a lake, and {FILE} does not say who reads them."
             raise SourceError(what, "Declare it there with `connector: lake`.")
-        return found
+        return EngineAddress(found, options.timeout.total_seconds())
 
     return address
 

@@ -54,8 +54,11 @@ def note_days(
 
     Rows without a time have None.
     """
-    noted = [(table.lower(), _ANY, None), *((table.lower(), *each) for each in days)]
-    connection.executemany("insert into kpi.touched values (?, ?, ?)", noted)
+    fields, noted = zip((_ANY, None), *days, strict=True)
+    connection.execute(
+        "insert into kpi.touched select ?, unnest(cast(? as varchar[])), unnest(cast(? as date[]))",
+        (table.lower(), list(fields), list(noted)),
+    )
 
 
 def note_all(connection: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -17,6 +17,7 @@ from kpi.answers import Cell, ask
 from kpi.editions import Edition
 from kpi.questions import Question
 from kpi.refresh import Outcome, refresh
+from kpi.sources import EngineAddress
 from tests.kpi.homes import Clock, Heard
 from tests.kpi.memory import vocabulary_text
 
@@ -134,6 +135,10 @@ class LakeHome:
     def landed(self) -> Path:
         """The home into which the clicks land."""
         return self.folder / "landed_home"
+
+    def where(self, source: str) -> EngineAddress:
+        """The cluster that reads the clicks."""
+        return EngineAddress(self.address, 600)
 
     def at(self, address: str) -> LakeHome:
         """The same homes, where the cluster has this address."""

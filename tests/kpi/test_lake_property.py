@@ -20,6 +20,7 @@ from connectors.contract import SourceError
 from kpi.answers import Answer, ask
 from kpi.engines import Engines
 from kpi.questions import NotComputable, Question, QuestionRefused, alone
+from kpi.sources import EngineAddress
 from tests.kpi.kept_and_facts import EVERYTHING, by_place, same
 from tests.kpi.lake_memory import LakeMemory
 from tests.kpi.random_questions import SAME_EVERY_TIME
@@ -33,7 +34,7 @@ QUESTIONS = 6
 
 @pytest.fixture(scope="module")
 def engines(spark_address: str) -> Iterator[Engines]:
-    with Engines(lambda _: spark_address) as opened:
+    with Engines(lambda _: EngineAddress(spark_address, 600)) as opened:
         yield opened
 
 

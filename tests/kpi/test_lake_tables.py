@@ -18,12 +18,13 @@ from kpi.__main__ import app
 from kpi.answers import Cell
 from kpi.editions import Edition
 from kpi.engines import Engines, asking
+from kpi.imprint import Declaration, Declarations
 from kpi.layout import lay_out
 from kpi.questions import NotComputable
 from kpi.touched import Touched
 from kpi.warehouse import Warehouse
 from tests.cut_wire import cut_wire
-from tests.kpi.lake_home import METRICS, NOW, LakeHome, answers, click
+from tests.kpi.lake_home import METRICS, NOW, LakeHome, answers, click, definitions
 from tests.kpi.on_spark import same
 from tests.prometheus_server import free_port
 
@@ -137,7 +138,7 @@ def test_what_is_not_kept_is_asked_of_the_lake_on_the_command_line_only(shop: La
 
     with pytest.raises(NotComputable, match="clicks lies in a lake, and nothing that answers this"):
         answers(lake, *asked)
-    with Engines(lambda _: shop.address) as engines:
+    with Engines(shop.where) as engines:
         found = answers(asking(lake, engines), *asked, where=("region <> 'south'",))
 
     expected = answers(landed, *asked, where=("region <> 'south'",))
@@ -293,6 +294,44 @@ def test_a_file_that_comes_while_others_are_read_waits_for_the_next_refresh(
     assert differing(lake, landed) == []
 
 
+def test_beside_large_tables_a_lake_is_read_as_ever(shop: LakeHome) -> None:
+    before, _ = shop.refresh_both()
+    with Warehouse(shop.lake / "data" / "warehouse.duckdb") as warehouse, Engines(shop.where) as e:
+        declared = Declaration("clickstream", "lake", "Lake", ("clicks",), None)
+        publishing.publish_open(
+            shop.lake,
+            warehouse,
+            definitions(),
+            Declarations(False, (declared,)),
+            NOW,
+            large=1,
+            engines=e,
+        )
+
+    after = editions.open_edition(shop.lake)
+
+    assert after.query("select count(*) from kpi.segments where fact_table = 'sales'") != [(0,)]
+    for metric in ("visits", "middle", "still_open"):
+        assert answers(after, metric, "month") == answers(before, metric, "month")
+    with pytest.raises(NotComputable, match="clicks lies in a lake"):
+        after.query("select count(*) from clicks")
+
+
+def test_another_source_cannot_bring_another_lake_into_the_same_table(shop: LakeHome) -> None:
+    shop.refresh_both()
+    sources = (shop.lake / "sources.yaml").read_text()
+    declared = json.loads(sources)
+    other = {**declared["sources"]["clickstream"], "files": str(shop.lake)}
+    declared["sources"]["other"] = other
+    (shop.lake / "sources.yaml").write_text(json.dumps(declared))
+
+    outcome = shop.refresh(shop.lake, names=("other",))
+
+    (shop.lake / "sources.yaml").write_text(sources)
+    assert outcome.exit_code == 1
+    assert "The rows of clicks lie in the lake of 'clickstream'." in shop.heard.text
+
+
 def test_a_lake_that_is_declared_no_more_keeps_its_last_numbers(shop: LakeHome) -> None:
     before, _ = shop.refresh_both()
     sources = (shop.lake / "sources.yaml").read_text()
@@ -375,7 +414,7 @@ def test_files_of_which_not_all_count_are_refused(spark_address: str, tmp_path: 
 
 
 def test_a_table_of_the_catalogue_is_followed(shop: LakeHome) -> None:
-    with Engines(lambda _: shop.address) as engines, duckdb.connect() as here:
+    with Engines(shop.where) as engines, duckdb.connect() as here:
         engine = engines.of("any")
         place = CatalogueTable("followed")
         lay_out(here)
@@ -406,7 +445,7 @@ def noticed(shop: LakeHome) -> Touched:
     copy = shop.folder / "copy.duckdb"
     if not copy.exists() or copy.stat().st_mtime < database.stat().st_mtime:
         shutil.copyfile(database, copy)
-    with Engines(lambda _: shop.address) as engines, Warehouse(copy) as warehouse:
+    with Engines(shop.where) as engines, Warehouse(copy) as warehouse:
         warehouse.connection.execute("delete from kpi.touched")
         run = warehouse.begin("clickstream", NOW)
         warehouse.notice(run, "clickstream", "clicks", shop.place, engines.of("clickstream"))
