@@ -287,7 +287,10 @@ def _ask_lakes(home: Path, edition: Edition, question: Question) -> Answer:
             return engine_address(load(home).sources, os.environ)(source)
 
         with Engines(address) as engines:
-            return ask(asking(edition, engines), question)
+            readable, reader = asking(edition, engines)
+            answer = ask(readable, question)
+            reader.refuse_changed()
+            return answer
     except SourceError as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.contract import SourceError
 from kpi.editions import Edition
-from kpi.lake_tables import LakeTable, read, refuse_changed
+from kpi.lake_tables import LakeTable, Query, read, refuse_changed
 from kpi.parsing import quoted
 from kpi.sources import EngineAddress
 from kpi.spark import Cluster
@@ -63,19 +63,19 @@ def lake_reader(
         selected = ", ".join(map(quoted, names))
         return connection.sql(f"select {selected} from main.{quoted(table)}").to_arrow_table()
 
-    return LakeReader(read(query), vocabulary, engines, columns, rows)
+    return LakeReader(query, vocabulary, engines, columns, rows)
 
 
-def asking(edition: Edition, engines: Engines) -> Edition:
-    """An edition that asks these engines what it does not keep ready itself."""
+def asking(edition: Edition, engines: Engines) -> tuple[Edition, LakeReader]:
+    """An edition that asks these engines what it does not keep ready itself, and who asks."""
 
     def rows(table: str, names: tuple[str, ...]) -> pa.Table:
         selected = ", ".join(map(quoted, names))
         sql = f"select {selected} from main.{quoted(table)}"
         return edition.batches(sql, _AT_ONCE).read_all()
 
-    tables = read(edition.query)
-    return edition.reading(LakeReader(tables, edition.vocabulary, engines, edition.columns, rows))
+    reader = LakeReader(edition.query, edition.vocabulary, engines, edition.columns, rows)
+    return edition.reading(reader), reader
 
 
 class LakeReader:
@@ -86,14 +86,15 @@ class LakeReader:
 
     def __init__(
         self,
-        tables: Mapping[str, LakeTable],
+        query: Query,
         vocabulary: Vocabulary,
         engines: Engines,
         columns: Mapping[str, Mapping[str, str]],
         rows: Rows,
     ) -> None:
-        """`columns` are those of all fact tables, with their DuckDB types."""
-        self.tables = tables
+        """`query` asks what is noted of lakes; `columns` are those of all fact tables, by type."""
+        self.query = query
+        self.tables: Mapping[str, LakeTable] = read(query)
         self.vocabulary = vocabulary
         self.engines = engines
         self.columns = columns
@@ -114,10 +115,10 @@ class LakeReader:
             what = f"{table} cannot be read in its lake: {error.what}"
             raise SourceError(what, error.advice) from error
 
-    def refuse_changed(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def refuse_changed(self) -> None:
         """Raises SourceError where a table that was read is not what it was when it was noticed."""
         for name, engine in self._ready.items():
-            refuse_changed(connection, self.tables[name], engine)
+            refuse_changed(self.query, self.tables[name], engine)
 
     def _prepared(self, table: LakeTable) -> Cluster:
         engine = self.engines.of(table.source)
@@ -126,8 +127,13 @@ class LakeReader:
         declared = self.vocabulary.tables.get(table.name)
         for lookup in declared.lookup if declared else ():
             if lookup.table in self.columns:
-                kinds = self.columns[lookup.table]
-                wanted = tuple(name for name in (lookup.on, *lookup.by) if name in kinds)
-                rows = self.rows(lookup.table, wanted)
-                engine.hand_over(lookup.table, {name: kinds[name] for name in wanted}, rows)
+                wanted = self._looked_up(lookup.table)
+                engine.hand_over(lookup.table, wanted, self.rows(lookup.table, tuple(wanted)))
         return engine
+
+    def _looked_up(self, table: str) -> dict[str, str]:
+        """The columns that any table looks up in this one, with their types."""
+        every = (each for declared in self.vocabulary.tables.values() for each in declared.lookup)
+        names = [name for each in every if each.table == table for name in (each.on, *each.by)]
+        kinds = self.columns[table]
+        return {name: kinds[name] for name in dict.fromkeys(names) if name in kinds}

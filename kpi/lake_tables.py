@@ -19,6 +19,7 @@ from kpi import prints, touched
 from kpi.currency import refuse_elsewhere
 from kpi.parsing import literal, quoted
 from kpi.questions import NotComputable
+from kpi.reader import tuples
 
 if TYPE_CHECKING:
     import duckdb
@@ -140,9 +141,7 @@ def days(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> set[
     return {day for (day,) in rows}
 
 
-def refuse_changed(
-    connection: duckdb.DuckDBPyConnection, table: LakeTable, engine: Cluster
-) -> None:
+def refuse_changed(query: Query, table: LakeTable, engine: Cluster) -> None:
     """Raises SourceError where what was noticed of a table is not what lies there now.
 
     Files that came since are left for the next time: they were not read.
@@ -151,14 +150,13 @@ def refuse_changed(
         assert isinstance(table.place, Parquet)
         same = set(table.files) <= set(engine.files(table.place))
     else:
-        new = _prints(engine, table.place, table.columns, None)
-        connection.register(_NEW, new)
-        same = not connection.execute(
-            f"from ({_differences(table.name, literal(''))}) limit 1"
-        ).fetchall()
-        connection.unregister(_NEW)
+        noted = query(
+            "select file, field, day, rows, print from kpi.lake_days "
+            f"where fact_table = {literal(table.name)}"
+        )
+        same = set(noted) == set(tuples(_prints(engine, table.place, table.columns, None)))
     if not same:
-        what = f"{table.name} changed in its lake while it was read."
+        what = f"{table.name} has changed in its lake since it was looked at."
         raise SourceError(what, "Run `python -m kpi refresh` again.")
 
 

@@ -139,7 +139,7 @@ def publish_open(
         history.record(
             warehouse.connection, draft, Publication(number, name, now, _current_file(home))
         )
-        reader.refuse_changed(warehouse.connection)
+        reader.refuse_changed()
         touched.forget(warehouse.connection)
         if in_segments:
             put_parts(warehouse.connection, _segments_folder(home), in_segments, folder / name)

@@ -65,16 +65,14 @@ class LakeMemory:
         columns = {table: facts.columns for table, facts in self.memory.facts.items()}
         for table in columns:
             self._bring(table)
-        reader = LakeReader(
-            lake_tables.read(self.query), self.vocabulary, self.engines, columns, self._rows
-        )
+        reader = LakeReader(self.query, self.vocabulary, self.engines, columns, self._rows)
         facts = {
             table: replace(known, rollups=(), reader=None if table in self.here else reader)
             for table, known in self.memory.facts.items()
         }
         noted = touched.Touched(self._connection)
         roll_up(self._connection, self.vocabulary, facts, noted, limits)
-        reader.refuse_changed(self._connection)
+        reader.refuse_changed()
         touched.forget(self._connection)
         kept = rollups.read(self.query)
         self.facts = {

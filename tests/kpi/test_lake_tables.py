@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from connectors.contract import CatalogueTable
+from connectors.contract import CatalogueTable, SourceError
 from kpi import editions, lake_tables, publishing
 from kpi.__main__ import app
 from kpi.answers import Cell
@@ -39,6 +39,8 @@ EDGES = [
     click(905, "1931-03-29"),
 ]
 FIRST = [click(n, DAYS[n % len(DAYS)]) for n in range(60)]
+
+_VALUES = "SELECT * FROM VALUES {} AS t(id, at, amount)"
 
 pytestmark = pytest.mark.spark
 
@@ -139,7 +141,8 @@ def test_what_is_not_kept_is_asked_of_the_lake_on_the_command_line_only(shop: La
     with pytest.raises(NotComputable, match="clicks lies in a lake, and nothing that answers this"):
         answers(lake, *asked)
     with Engines(shop.where) as engines:
-        found = answers(asking(lake, engines), *asked, where=("region <> 'south'",))
+        readable, _ = asking(lake, engines)
+        found = answers(readable, *asked, where=("region <> 'south'",))
 
     expected = answers(landed, *asked, where=("region <> 'south'",))
     assert len(found) == len(expected) > 4
@@ -171,6 +174,22 @@ def test_the_command_line_asks_a_lake_what_is_not_kept_and_says_so(
         ("sales", "read from the facts"),
     ]
     assert 'FROM main."clicks"' in run("--sql")
+
+
+def test_the_command_line_does_not_mix_an_edition_with_newer_facts(
+    shop: LakeHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.refresh_both()
+    monkeypatch.setenv("SPARK_REMOTE", shop.address)
+    shop.put("month=2026-03/b", EDGES[:-1])
+
+    command = ["--home", str(shop.lake), "query", "middle", "--where", "region = 'north'"]
+    result = CliRunner().invoke(app, command)
+
+    shop.put("month=2026-03/b", EDGES)
+    assert result.exit_code == 1
+    assert "clicks has changed in its lake since it was looked at." in result.stderr
+    assert result.stdout == ""
 
 
 def test_what_lies_in_a_lake_already_is_not_written_into_one(
@@ -265,7 +284,7 @@ def test_a_file_that_changes_while_it_is_read_is_told_and_read_again(
     monkeypatch.undo()
 
     assert outcome.exit_code == 1
-    assert "clicks changed in its lake while it was read." in shop.heard.text
+    assert "clicks has changed in its lake since it was looked at." in shop.heard.text
     assert editions.open_edition(shop.lake).number == before.number
     lake, landed = shop.refresh_both()
     assert differing(lake, landed) == []
@@ -421,22 +440,30 @@ def test_a_table_of_the_catalogue_is_followed(shop: LakeHome) -> None:
 
         def found(rows: str) -> Touched:
             engine._session.sql(
-                f"CREATE OR REPLACE TEMPORARY VIEW followed AS SELECT * FROM VALUES {rows} "
-                "AS t(id, at, amount)"
+                f"CREATE OR REPLACE TEMPORARY VIEW followed AS {_VALUES.format(rows)}"
             )
             here.execute("delete from kpi.touched")
             lake_tables.notice(here, "source", "facts", place, engine)
             return Touched(here)
 
         first = "(1, TIMESTAMP_NTZ '2026-03-01 10:00:00', 1.5), (2, NULL, 2.5)"
+
+        def query(sql: str) -> list[tuple[Any, ...]]:
+            return here.execute(sql).fetchall()
+
         assert found(first).all("facts")
         assert not found(first).any("facts")
+        noticed = lake_tables.read(query)["facts"]
+        lake_tables.refuse_changed(query, noticed, engine)
         changed = found(
-            f"{first.replace('1.5', '1.6')}, (3, TIMESTAMP_NTZ '2026-03-04 00:00:00', 0)"
+            f"{first.replace('1.5', '1.6')}, (3, TIMESTAMP_NTZ '2026-03-04 00:00:00', 0.0)"
         )
         days = sorted(str(day) for day in changed.days("facts", "at"))
         assert (days, changed.without_day("facts", "at")) == (["2026-03-01", "2026-03-04"], False)
         assert lake_tables.count(here, "facts") == 3
+        engine._session.sql(f"CREATE OR REPLACE TEMPORARY VIEW followed AS {_VALUES.format(first)}")
+        with pytest.raises(SourceError, match="facts has changed in its lake"):
+            lake_tables.refuse_changed(query, lake_tables.read(query)["facts"], engine)
 
 
 def noticed(shop: LakeHome) -> Touched:
