@@ -158,7 +158,7 @@ class Edition:
         asking.__dict__["facts"] = reports.read_facts(self.query, self.tables, calendar, reader)
         return asking
 
-    @property
+    @cached_property
     def fresh_until(self) -> Mapping[str, dt.datetime]:
         """Up to when (naive UTC) the sources of each fact table have told."""
         return reports.fresh_until(self.tables)
