@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,83 @@ def test_a_question_that_the_database_refuses_is_refused_in_one_line(opened: Edi
 
     assert "high" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+class Overheard:
+    """A connection of which it is known what texts its cursors were given to read."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.texts: list[str] = []
+
+    def cursor(self) -> Overheard:
+        cursor = Overheard(self.connection.cursor())
+        cursor.texts = self.texts
+        return cursor
+
+    def extract_statements(self, sql: str) -> list[duckdb.Statement]:
+        self.texts.append(sql)
+        return self.connection.extract_statements(sql)
+
+    def execute(self, statement: duckdb.Statement, values: Any) -> duckdb.DuckDBPyConnection:
+        # A text would be read here, unheard.
+        assert isinstance(statement, duckdb.Statement)
+        return self.connection.execute(statement, values)
+
+
+def test_a_text_that_is_asked_again_is_not_read_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edition = editions.open_edition(home)
+    overheard = Overheard(edition._connection)
+    monkeypatch.setattr(edition, "_connection", overheard)
+
+    found = [edition.query("select $n + 1", {"n": n})[0][0] for n in (1, 2, 3)]
+    other = edition.query("select $n + 2", {"n": 1})
+
+    assert (found, other) == ([2, 3, 4], [(3,)])
+    assert overheard.texts == ["select $n + 1", "select $n + 2"]
+
+
+def test_a_text_takes_values_of_another_kind_when_it_is_asked_again(opened: Edition) -> None:
+    values = [1, "one", dt.date(2026, 1, 1), [1, 2], None]
+
+    found = [opened.query("select $value", {"value": value}) for value in values]
+
+    assert found == [[(value,)] for value in values]
+
+
+def test_a_text_that_failed_can_be_asked_again(opened: Edition) -> None:
+    sql = "select cast($text as integer)"
+
+    with pytest.raises(QuestionRefused):
+        opened.query(sql, {"text": "many"})
+    with pytest.raises(QuestionRefused):
+        opened.query(sql, {"another": "7"})
+
+    assert opened.query(sql, {"text": "7"}) == [(7,)]
+
+
+def test_threads_that_ask_one_text_get_each_the_rows_of_their_own_values(opened: Edition) -> None:
+    sql = "select i + $first from range($rows) as r(i) order by 1"
+
+    def ask(first: int) -> list[tuple[Any, ...]]:
+        return opened.query(sql, {"first": first, "rows": 5_000})
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(ask, range(64)))
+
+    assert [(len(rows), rows[0][0]) for rows in found] == [(5_000, first) for first in range(64)]
+
+
+def test_of_many_texts_only_some_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(editions, "_REMEMBERED", 3)
+    edition = editions.open_edition(home)
+
+    found = [edition.query(f"select {n}")[0][0] for n in [*range(10), *range(10)]]
+
+    assert found == [*range(10), *range(10)]
+    assert len(edition._statements) <= 3
 
 
 def test_instants_are_utc_whatever_the_machine_says(
