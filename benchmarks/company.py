@@ -17,18 +17,20 @@ DAYS = (LAST - FIRST).days + 1
 # As many rows are drawn at once.
 _CHUNK = 5_000_000
 
-# chance(row, n) is a number in [0, 1) that a row draws for its n-th column. Rows come in the order
-# of time, as systems tell them; those behind the last row of all happen on the days after the last.
+# chance(row, n) is a number in [0, 1) that a row draws for its n-th column.
 _MACROS = f"""
 create temp macro chance(row, n) as
     (hash(row * 2000003 + n) % 999999937)::double / 999999937.0;
 create temp macro moment(row, n) as timestamp '{FIRST}'
-    + to_seconds(cast(floor((row + chance(row, n)) * {DAYS * 86_400} / {{rows}}) as bigint));
+    + to_seconds(cast(floor({{when}} * {DAYS * 86_400}) as bigint));
 create temp macro one_of(row, n, words) as
     words[1 + cast(floor(chance(row, n) * len(words)) as int)];
 create temp macro numbered(row, n, word, count) as
     word || lpad(cast(cast(floor(chance(row, n) * count) as int) as varchar), 2, '0');
 """
+# How far into the three years a row happens. Rows come in the order of time, as systems tell them,
+# and those behind the last row of all happen on the days after the last; or they are scattered.
+_IN_ORDER, _SCATTERED = "(row + chance(row, n)) / {rows}", "chance(row, n)"
 _REGIONS = "['north', 'east', 'south', 'west']"
 # With incidents that nobody has resolved, answers without a score, deployments that failed, and a
 # month without any answer.
@@ -135,12 +137,17 @@ def vocabulary_text(timezone: str = "UTC", metrics: Iterable[str] = TWENTY) -> s
 
 def fingerprint() -> str:
     """A text that differs where other rows are drawn."""
-    return hashlib.sha256(f"{_MACROS} {_TABLES} {_SILENT}".encode()).hexdigest()[:8]
+    drawing = f"{_MACROS} {_IN_ORDER} {_SCATTERED} {_TABLES} {_SILENT}"
+    return hashlib.sha256(drawing.encode()).hexdigest()[:8]
 
 
-def write(path: Path, rows: int) -> None:
-    """Writes a new database with this many rows in each table, as an analyst would have it."""
-    with _drawing(rows, str(path)) as connection:
+def write(path: Path, rows: int, *, scattered: bool = False) -> None:
+    """Writes a new database with this many rows in each table, as an analyst would have it.
+
+    `scattered` rows lie in no order of time, so that none can be passed over unread.
+    """
+    when = _SCATTERED if scattered else _IN_ORDER.format(rows=rows)
+    with _drawing(when, str(path)) as connection:
         for table in TABLES:
             for first in range(0, rows, _CHUNK):
                 drawn = _drawn(table, first, min(first + _CHUNK, rows))
@@ -151,14 +158,14 @@ def write(path: Path, rows: int) -> None:
 
 def drawn(table: str, rows: int, first: int, last: int) -> pa.Table:
     """The rows from `first` to before `last` of a table that has so many rows in three years."""
-    with _drawing(rows, ":memory:") as connection:
+    with _drawing(_IN_ORDER.format(rows=rows), ":memory:") as connection:
         return connection.sql(_drawn(table, first, last)).to_arrow_table()
 
 
 @contextmanager
-def _drawing(rows: int, path: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _drawing(when: str, path: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(path) as connection:
-        connection.execute(_MACROS.format(rows=rows))
+        connection.execute(_MACROS.format(when=when))
         yield connection
 
 

@@ -31,24 +31,29 @@ SOURCES = Declarations(
 )
 
 
-def analysts(rows: int) -> Path:
+def section(what: str, scattered: bool) -> str:
+    """Under which name something is kept: of rows in no order of time apart from the usual ones."""
+    return f"{what} scattered" if scattered else what
+
+
+def analysts(rows: int, *, scattered: bool = False) -> Path:
     """A plain database of the facts, as an analyst would have it: drawn once and kept."""
-    path = DATA / "company" / f"{rows}-{company.fingerprint()}.duckdb"
+    path = DATA / section("company", scattered) / f"{rows}-{company.fingerprint()}.duckdb"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         for outdated in path.parent.glob(f"{rows}-*"):
             outdated.unlink()
         unfinished = _unfinished(path)
         with spending() as spent:
-            company.write(unfinished, rows)
+            company.write(unfinished, rows, scattered=scattered)
         unfinished.rename(path)
-        _keep("drawn", rows, spent, path)
+        _keep(section("drawn", scattered), rows, spent, path)
     return path
 
 
-def landed(rows: int) -> Path:
+def landed(rows: int, *, scattered: bool = False) -> Path:
     """A working database where these facts have landed, never published: made once and kept."""
-    database = analysts(rows)
+    database = analysts(rows, scattered=scattered)
     path = database.with_suffix(".warehouse")
     if not path.exists():
         unfinished = _unfinished(path)
@@ -60,7 +65,7 @@ def landed(rows: int) -> Path:
             with spending(spent):
                 warehouse.checkpoint_and_close()
         unfinished.rename(path)
-        _keep("landed", rows, spent, path)
+        _keep(section("landed", scattered), rows, spent, path)
     return path
 
 
@@ -82,20 +87,21 @@ def land(
     return told
 
 
-def fill(home: Path, rows: int) -> Path:
+def fill(home: Path, rows: int, *, scattered: bool = False) -> Path:
     """Puts a copy of the working database into a home; its path."""
-    source, target = landed(rows), home / "data" / "warehouse.duckdb"
+    source, target = landed(rows, scattered=scattered), home / "data" / "warehouse.duckdb"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     return target
 
 
 @contextmanager
-def published(rows: int, vocabulary: str) -> Iterator[Path]:
+def published(rows: int, vocabulary: str, *, scattered: bool = False) -> Iterator[Path]:
     """A home for a while, with one edition of these facts under these definitions."""
     with tempfile.TemporaryDirectory(dir=DATA) as folder:
         home = Path(folder)
-        publish(home, fill(home, rows), vocabulary, SOURCES, FRESH)
+        warehouse = fill(home, rows, scattered=scattered)
+        publish(home, warehouse, vocabulary, SOURCES, FRESH)
         yield home
 
 

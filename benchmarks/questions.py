@@ -1,10 +1,11 @@
 """What a question costs: our six metrics by month, beside SQL written by hand and other layers.
 
-Run it with `python -m benchmarks.questions [ROWS]... [--zones ZONE...] [--rounds N]`. For every
-number of rows a company is drawn, landed and published; the first two are kept in
-`benchmarks/data`. Everybody answers in a process of its own, round after round in turn, once it is
-sure that all say the same; what is printed are medians, and the median of the rounds' ratios to the
-hand-written SQL. `python -m benchmarks.report` makes a page of the figures.
+Run it with `python -m benchmarks.questions [ROWS]... [--zones ZONE...] [--rounds N] [--scattered]`.
+For every number of rows a company is drawn, landed and published; the first two are kept in
+`benchmarks/data`. Its rows are in the order of time, or scattered over it, so that the database
+cannot pass over any. Everybody answers in a process of its own, round after round in turn, once it
+is sure that all say the same; what is printed are medians, and the median of the rounds' ratios to
+the hand-written SQL. `python -m benchmarks.report` makes a page of the figures.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from benchmarks.answering import Answering, Cost, Refused, Row, answering
 from benchmarks.company import SIX_AND_PARTS, vocabulary_text
-from benchmarks.company_home import analysts, published
+from benchmarks.company_home import analysts, published, section
 from benchmarks.figures import keep
 from benchmarks.peers import REQUIREMENTS, NotInstalled, python_of
 
@@ -65,11 +66,12 @@ def started(
     return ways, left_out
 
 
-def compare(rows: int, zone: str, rounds: int) -> None:
+def compare(rows: int, zone: str, rounds: int, *, scattered: bool = False) -> None:
     """Prints and keeps what each way costs."""
-    database = analysts(rows)
+    database = analysts(rows, scattered=scattered)
+    vocabulary = vocabulary_text(zone, SIX_AND_PARTS)
     with ExitStack() as stack:
-        home = stack.enter_context(published(rows, vocabulary_text(zone, SIX_AND_PARTS)))
+        home = stack.enter_context(published(rows, vocabulary, scattered=scattered))
         ways, left_out = started(stack, home, database, zone)
         turns = [{name: way.once() for name, way in ways.items()} for _ in range(rounds)]
         found = {name: medians(turns, name) for name in ways}
@@ -81,7 +83,7 @@ def compare(rows: int, zone: str, rounds: int) -> None:
                 flush=True,
             )
     told = {"zone": zone, "rows": rows, "ways": found, "left_out": left_out}
-    keep("questions", f"{zone} {rows}", told)
+    keep(section("questions", scattered), f"{zone} {rows}", told)
 
 
 def medians(turns: Sequence[Mapping[str, Cost]], name: str) -> dict[str, Any]:
@@ -96,12 +98,13 @@ def medians(turns: Sequence[Mapping[str, Cost]], name: str) -> dict[str, Any]:
     }
 
 
-def main(sizes: list[int], zones: list[str], rounds: int) -> None:
+def main(sizes: list[int], zones: list[str], rounds: int, scattered: bool) -> None:
     """Compares at each size, in each zone."""
+    order = "scattered over time" if scattered else "in the order of time"
     for rows in sizes:
-        print(f"Six metrics by month for 24 months, {rows:,} rows in each of five tables")
+        print(f"Six metrics by month for 24 months, {rows:,} rows {order} in each of five tables")
         for zone in zones:
-            compare(rows, zone, rounds)
+            compare(rows, zone, rounds, scattered=scattered)
 
 
 if __name__ == "__main__":
@@ -109,5 +112,6 @@ if __name__ == "__main__":
     parser.add_argument("rows", nargs="*", type=float, default=[1e5, 1e6, 1e7])
     parser.add_argument("--zones", nargs="+", default=ZONES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--scattered", action="store_true")
     given = parser.parse_args()
-    main(list(map(int, given.rows)), given.zones, given.rounds)
+    main(list(map(int, given.rows)), given.zones, given.rounds, given.scattered)

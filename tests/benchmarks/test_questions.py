@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from kpi.editions import open_edition
 ROWS = 2_000
 
 
+@pytest.mark.parametrize("scattered", [False, True])
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-def test_an_edition_answers_the_six_metrics_as_the_sql_written_by_hand_does(zone: str) -> None:
+def test_an_edition_answers_the_six_metrics_as_the_sql_written_by_hand_does(
+    zone: str, scattered: bool
+) -> None:
     vocabulary = company.vocabulary_text(zone, company.SIX_AND_PARTS)
 
-    with company_home.published(ROWS, vocabulary) as home:
-        with duckdb.connect(str(company_home.analysts(ROWS)), read_only=True) as connection:
+    with company_home.published(ROWS, vocabulary, scattered=scattered) as home:
+        database = company_home.analysts(ROWS, scattered=scattered)
+        with duckdb.connect(str(database), read_only=True) as connection:
             expected = connection.execute(by_hand(zone)).fetchall()
         found = ours(open_edition(home))
 
@@ -93,6 +98,20 @@ def test_later_rows_happen_after_the_last_day() -> None:
         "2026-01-02",
     }
     assert table["order_id"].to_pylist() == [ROWS, ROWS + 1, ROWS + 2]
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_rows_come_in_the_order_of_time_or_scattered_over_it(scattered: bool) -> None:
+    database = company_home.analysts(ROWS, scattered=scattered)
+
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = connection.execute("select ordered_at from orders order by order_id").fetchall()
+
+    moments = [moment for (moment,) in rows]
+    half_a_year = dt.timedelta(days=180)
+    parts = [moments[at : at + ROWS // 10] for at in range(0, ROWS, ROWS // 10)]
+    assert all((max(part) - min(part) > half_a_year) == scattered for part in parts)
+    assert (min(moments).date(), max(moments).date()) == (company.FIRST, company.LAST)
 
 
 def test_medians_are_those_of_the_rounds_ratios() -> None:
