@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import plotly.graph_objects as go  # type: ignore[import-untyped,unused-ignore]
 
+from benchmarks.company_home import section
 from benchmarks.figures import kept
 from benchmarks.publishing import FIRST_EDITION
 from benchmarks.questions import BY_HAND, OURS
@@ -202,13 +203,14 @@ def main() -> None:
     """Writes both files."""
     everything = kept()
 
-    def entries(section: str) -> list[Entry]:
-        return list(everything.get(section, {}).values())
+    def entries(name: str) -> list[Entry]:
+        return list(everything.get(name, {}).values())
 
-    asked = entries("questions")
+    asked, scattered = entries("questions"), entries(section("questions", True))
     universal = [entry for entry in asked if entry["zone"] == "UTC"]
     parts = {
         "questions": questions(universal),
+        "scattered": questions([entry for entry in scattered if entry["zone"] == "UTC"]),
         "zones": questions([entry for entry in asked if entry["zone"] != "UTC"]),
         "publishing": publishing(entries("publishing")),
         "load": load(entries("load")),

@@ -44,7 +44,7 @@ def test_only_what_stands_between_the_comments_is_filled_in() -> None:
 
 def test_the_page_has_every_place_that_is_filled_in() -> None:
     page = (report.DOCS / "performance.md").read_text(encoding="utf-8")
-    names = ("questions", "zones", "publishing", "load", "facts", "versions")
+    names = ("questions", "scattered", "zones", "publishing", "load", "facts", "versions")
 
     filled = report.filled(page, dict.fromkeys(names, "figures"))
 
