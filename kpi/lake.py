@@ -174,13 +174,17 @@ def _write_table(edition: Edition, table: str, folder: Path) -> int:
     if column is None:
         return _write_rows(edition, f"select * from {view}", folder / f"month={_NO_MONTH}")
     field = quoted(column)
-    months = edition.query(f"select distinct date_trunc('month', {field}) from {view} order by 1")
+    # Of other years no folder can be named: their rows stand beside those without a time.
+    dated = f"coalesce(year({field}) between 1 and 9999, false)"
+    months = edition.query(
+        f"select distinct case when {dated} then cast(date_trunc('month', {field}) as date) end "
+        f"from {view} order by 1"
+    )
     rows = 0
-    for (month,) in months or [(None,)]:
-        if month is None:
-            name, where = _NO_MONTH, f"{field} is null"
+    for (first,) in months or [(None,)]:
+        if first is None:
+            name, where = _NO_MONTH, f"not {dated}"
         else:
-            first = month.date() if isinstance(month, dt.datetime) else month
             name = first.isoformat()[:7]
             month_long = f"{field} < date '{first}' + interval 1 month"
             where = f"{field} >= date '{first}' and {month_long}"

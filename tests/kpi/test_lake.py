@@ -21,8 +21,9 @@ from kpi.editions import Edition
 from kpi.lake import NoLake, OnCluster, on_cluster
 from kpi.questions import Question
 from kpi.spark import Cluster, cluster
+from kpi.warehouse import Warehouse
 from tests.kpi.deliveries import FIRST, Raw, Step, day
-from tests.kpi.published_deliveries import TABLE, publish
+from tests.kpi.published_deliveries import TABLE, publish, warehouse_of
 
 TIMELESS = Step("shop", "upsert", (Raw("t", None, 9, "south", 2, gone=False),))
 BROUGHT = (FIRST, TIMELESS, *(day(number, 3) for number in range(0, 70, 7)))
@@ -70,6 +71,26 @@ def test_a_month_of_long_ago_has_four_digits_for_its_year(tmp_path: Path) -> Non
 
     months = sorted(each.name for each in (tmp_path / "lake" / "1" / TABLE).iterdir())
     assert months == ["month=0999-06", "month=2026-03"]
+
+
+@pytest.mark.parametrize("year", ["12000", "infinity", "0044"])
+def test_a_year_that_no_folder_can_be_named_by_stands_with_the_rows_without_a_time(
+    tmp_path: Path, year: str
+) -> None:
+    home = tmp_path / "home"
+    publish(home, FIRST, day(3), large=1_000_000)
+    with Warehouse(warehouse_of(home)) as warehouse:
+        never = {"12000": "12000-03-15", "infinity": "infinity", "0044": "0044-03-15 (BC)"}[year]
+        warehouse.connection.execute(
+            f"update facts.{TABLE} set opened = timestamp '{never}' where id = '3-0'"
+        )
+    publish(home, day(4), large=1_000_000)
+
+    lake.write(editions.open_edition(home), tmp_path / "lake")
+
+    folder = tmp_path / "lake" / "2" / TABLE
+    (file,) = folder.glob("month=__HIVE_DEFAULT_PARTITION__/*.parquet")
+    assert duckdb.sql(f"select id from read_parquet('{file}')").fetchall() == [("3-0",)]
 
 
 def test_a_table_without_a_row_is_there_with_its_columns(edition: Edition, written: Path) -> None:
