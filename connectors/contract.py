@@ -136,7 +136,7 @@ class Pages:
 class Parquet:
     """Facts in Parquet, as an engine sees them: a file, or a folder of files in subfolders.
 
-    What the names of subfolders say (`region=north`) is a text in every row below.
+    What the names of subfolders say (`region=north`) is a value in every row below.
     """
 
     path: str

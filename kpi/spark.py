@@ -65,6 +65,8 @@ _OTHER_FORMATS = {"Delta": "_delta_log/*.json", "Iceberg": "metadata/*.metadata.
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
+_DETAILS = re.compile(r'^\s*details = "(.+)"$', re.MULTILINE)
+
 _Result = TypeVar("_Result")
 
 
@@ -162,7 +164,7 @@ class Cluster:
             with self._told(_shown(place)):
                 frame = self._frame(place, files)
                 path = "''" if files is None else "_metadata.file_path"
-                taken = [self._taken(_shown(place), frame, *column) for column in columns.items()]
+                taken = self._taken(_shown(place), frame, columns)
                 frame = frame.selectExpr(*taken, f"{path} AS {prints.FILE}")
                 return self._session.sql(prints.spark_sql(columns), rows=frame).toArrow()
 
@@ -185,12 +187,8 @@ class Cluster:
         def view() -> None:
             with self._told(f"the table {table}"):
                 frame = self._frame(place, files)
-                taken = [
-                    self._taken(f"the table {table}", frame, name, kind)
-                    for name, kind in columns.items()
-                    if spark_type(kind)
-                ]
-                frame.selectExpr(*taken).createOrReplaceTempView(f"`{view_name(table)}`")
+                known = {name: kind for name, kind in columns.items() if spark_type(kind)}
+                self._show(table, frame, known)
 
         self._within(self._time_limit, f"reading the table {table}", view)
         self._columns[table] = dict(columns)
@@ -200,11 +198,7 @@ class Cluster:
 
         def view() -> None:
             with self._told(f"the table {table}"):
-                frame = self._session.createDataFrame(rows)
-                taken = [
-                    self._taken(f"the table {table}", frame, *column) for column in columns.items()
-                ]
-                frame.selectExpr(*taken).createOrReplaceTempView(f"`{view_name(table)}`")
+                self._show(table, self._session.createDataFrame(rows), columns)
 
         self._within(self._time_limit, f"handing over the table {table}", view)
         self._columns[table] = dict(columns)
@@ -237,7 +231,7 @@ class Cluster:
         what = f"a question of {', '.join(tables)}" if tables else "a question"
 
         def answer() -> pa.Table:
-            with self._told(what):
+            with self._told(what, is_question=True):
                 return self._session.sql(translated).toArrow()
 
         return self._within(self._time_limit, what, answer)
@@ -277,11 +271,21 @@ class Cluster:
                 what = f"{place.path} is a table of {name}, whose files are not all to be read."
                 raise EngineFailed(f"{what} Name it as a `table` of the cluster's catalogue.")
 
-    def _taken(self, what: str, frame: DataFrame, name: str, kind: str) -> str:
-        """A column as the view selects it: as it is, or made wider without changing a value."""
+    def _show(self, table: str, frame: DataFrame, columns: Mapping[str, str]) -> None:
+        taken = self._taken(f"the table {table}", frame, columns)
+        frame.selectExpr(*taken).createOrReplaceTempView(f"`{view_name(table)}`")
+
+    def _taken(self, what: str, frame: DataFrame, columns: Mapping[str, str]) -> list[str]:
+        """The columns as they are selected; raises EngineFailed where one is not as it should."""
+        there = {name.lower(): kind for name, kind in frame.dtypes}
+        return [
+            self._selected(what, name, there.get(name.lower()), spark_type(kind))
+            for name, kind in columns.items()
+        ]
+
+    def _selected(self, what: str, name: str, found: str | None, wanted: str | None) -> str:
+        """A column as it is, or made wider without changing a value."""
         column = "`" + name.replace("`", "``") + "`"
-        there = {each.lower(): kind for each, kind in frame.dtypes}
-        found, wanted = there.get(name.lower()), spark_type(kind)
         if found is None:
             raise EngineFailed(f"{self._named} has no column '{name}' in {what}.")
         if found == wanted:
@@ -295,8 +299,11 @@ class Cluster:
         raise EngineFailed(f"{has}, not as {wanted}: the numbers might differ.")
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Turns the library's errors into ours, which say what was done and show no secret."""
+    def _told(self, what: str, *, is_question: bool = False) -> Iterator[None]:
+        """Turns the library's errors into ours, which say what was done and show no secret.
+
+        Where it `is_question`, what the cluster refuses is not computable.
+        """
         from pyspark.errors import PySparkException
         from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
@@ -310,7 +317,10 @@ class Cluster:
             lost = type(error) is SparkConnectGrpcException or "RETRIES" in condition
             if lost or condition.startswith(("INVALID_HANDLE", "INTERNAL_ERROR", "NO_ACTIVE")):
                 raise EngineFailed(f"{self._named} failed at {what}: {words}") from None
-            raise NotComputable(f"{self._named} refuses {what}: {words}") from None
+            refused = f"{self._named} refuses {what}: {words}"
+            if is_question:
+                raise NotComputable(refused) from None
+            raise EngineFailed(refused) from None
         except (EngineFailed, NotComputable):
             raise
         except Exception as error:
@@ -320,7 +330,9 @@ class Cluster:
             raise
 
     def _shown(self, text: str) -> str:
-        """The first line of a message, without secrets."""
+        """The first line of a message, without secrets; of a broken wire what was said of it."""
+        said = _DETAILS.search(text)
+        text = said[1] if said else text
         line = next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
         for secret in self._secrets:
             line = line.replace(secret, "***")

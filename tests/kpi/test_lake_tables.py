@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from connectors.contract import CatalogueTable, SourceError
+from connectors.contract import CatalogueTable, Parquet, SourceError
 from kpi import editions, lake_tables, publishing
 from kpi.__main__ import app
 from kpi.answers import Cell
@@ -24,7 +24,7 @@ from kpi.questions import NotComputable
 from kpi.touched import Touched
 from kpi.warehouse import Warehouse
 from tests.cut_wire import cut_wire
-from tests.kpi.lake_home import METRICS, NOW, LakeHome, answers, click, definitions
+from tests.kpi.lake_home import METRICS, NOW, LakeHome, answers, click, definitions, write_parquet
 from tests.kpi.on_spark import same
 from tests.prometheus_server import free_port
 
@@ -258,10 +258,13 @@ def test_a_cluster_that_dies_while_it_is_asked_leaves_the_edition_before(
             roll_up(*given)
 
         monkeypatch.setattr(publishing, "roll_up", cut_then_roll_up)
-        outcome = shop.at(f"sc://127.0.0.1:{wire.port}").refresh(shop.lake)
+        dying = shop.at(f"sc://127.0.0.1:{wire.port}")
+        outcome = dying.refresh(shop.lake)
         monkeypatch.undo()
 
     assert outcome.exit_code == 1
+    assert "clicks cannot be read in its lake: The Spark cluster at 127.0.0.1" in dying.heard.text
+    assert "RPC" not in dying.heard.text
     assert editions.open_edition(shop.lake).number == before.number
     # The next refresh computes what that one had noticed.
     lake, landed = shop.refresh_both()
@@ -430,6 +433,28 @@ def test_files_of_which_not_all_count_are_refused(spark_address: str, tmp_path: 
 
     assert outcome.exit_code == 1
     assert "is a table of Delta, whose files are not all to be read." in shop.heard.text
+
+
+def test_the_day_in_a_folders_name_is_a_day_of_its_rows(shop: LakeHome, tmp_path: Path) -> None:
+    place = Parquet(str(tmp_path))
+    with Engines(shop.where) as engines, duckdb.connect() as here:
+        engine = engines.of("any")
+        lay_out(here)
+
+        def bring(day: str) -> Touched:
+            write_parquet(tmp_path / f"day={day}" / "rows.parquet", "n integer", [(1,), (2,)])
+            here.execute("delete from kpi.touched")
+            lake_tables.notice(here, "source", "facts", place, engine)
+            return Touched(here)
+
+        bring("2026-03-01")
+        touched = bring("2026-03-04")
+
+        assert lake_tables.read(lambda sql: here.execute(sql).fetchall())["facts"].columns == {
+            "n": "INTEGER",
+            "day": "DATE",
+        }
+        assert [str(day) for day in touched.days("facts", "day")] == ["2026-03-04"]
 
 
 def test_a_table_of_the_catalogue_is_followed(shop: LakeHome) -> None:
