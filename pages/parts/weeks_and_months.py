@@ -65,7 +65,7 @@ def show(edition: Edition, metric: Metric, now: dt.datetime) -> None:
         frame.sheet("six_twelve", '<p class="muted">No period has a known value yet.</p>')
         return
     frame.sheet("six_twelve", _reading(found))
-    with st.container(key="six_twelve_box"):
+    with st.container(key=f"six_twelve_{width(found)}"):
         weeks_and_months_chart.draw(found, _summary(found))
         frame.sheet("six_twelve_numbers", _table(found))
     periods = [column.moment.period for column in found.columns]
@@ -218,6 +218,17 @@ def _summary(found: WeeksAndMonths) -> str:
             )
     parts.append("The numbers stand in the table below.")
     return " ".join(parts)
+
+
+def width(found: WeeksAndMonths) -> str:
+    """How wide chart and table have to be, so that no number of the table is broken."""
+    numbers = (
+        found.formats.value(found.metric, number)
+        for column in found.columns
+        for number in (column.moment.value, column.before, column.moment.target)
+    )
+    longest = max(map(len, numbers))
+    return "narrow" if longest <= 5 else "medium" if longest <= 7 else "wide"
 
 
 def _table(found: WeeksAndMonths) -> str:

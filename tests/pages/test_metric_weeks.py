@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from kpi.comparisons import year_before
 from kpi.editions import Edition
 from kpi.questions import Question
 from pages.parts import style
-from pages.parts.weeks_and_months import WeeksAndMonths, weeks_and_months
+from pages.parts.weeks_and_months import WeeksAndMonths, weeks_and_months, width
 from pages.parts.weeks_and_months_chart import six_twelve
 from tests.pages.app import open_app, sheets, words
 from tests.pages.company import NOON
@@ -45,6 +46,19 @@ def test_what_is_not_over_is_neither_judged_nor_compared(edition: Edition) -> No
     begun = found(edition, "returned").weeks[-1]
 
     assert (begun.before, begun.change, begun.status) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "wide"), [(12, "narrow"), (145_583, "medium"), (12_345_678, "wide")]
+)
+def test_the_table_is_so_wide_that_no_number_breaks(
+    edition: Edition, value: int, wide: str
+) -> None:
+    shown = found(edition, "sales")
+    (column, *_) = shown.weeks
+    one = replace(column, moment=replace(column.moment, value=value, target=None), before=None)
+
+    assert width(replace(shown, weeks=(one,), months=())) == wide
 
 
 def test_each_number_is_the_metrics_own_answer(edition: Edition) -> None:
