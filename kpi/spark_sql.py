@@ -79,7 +79,6 @@ _ALIKE: tuple[type[exp.Expr], ...] = (
     exp.GroupingSets,
     exp.Grouping,
     exp.Tuple,
-    exp.Limit,
     exp.Order,
     exp.Ordered,
     exp.Subquery,
