@@ -303,9 +303,10 @@ def _ask_cluster(
     edition: Edition, question: Question, address: str | None, lake: Path | None
 ) -> Answer:
     """The answer of a cluster, or the end of the command with what is wrong."""
+    from connectors.contract import SourceError
     from kpi.answers import ask
     from kpi.lake import NoLake, on_cluster
-    from kpi.spark import EngineFailed, cluster
+    from kpi.spark import cluster
 
     address = address or os.environ.get("SPARK_REMOTE")
     if lake is None:
@@ -316,11 +317,14 @@ def _ask_cluster(
         raise typer.Exit(WRONG)
     try:
         with cluster(address) as opened:
-            return ask(on_cluster(edition, question.metrics, opened, lake), question)
+            asked = on_cluster(edition, question.metrics, opened, lake)
+            answer = ask(asked, question)
+            asked.refuse_changed()
+            return answer
     except NoLake as error:
         _say(str(error))
         raise typer.Exit(WRONG) from None
-    except EngineFailed as error:
+    except SourceError as error:
         _say(str(error))
         raise typer.Exit(FAILED) from None
 

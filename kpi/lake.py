@@ -22,10 +22,10 @@ import pyarrow.parquet
 
 from connectors.contract import Parquet
 from kpi import lake_tables
-from kpi.answers import Readable
 from kpi.editions import Edition
 from kpi.expression import quoted
 from kpi.files import flush
+from kpi.lake_tables import LakeTable
 from kpi.questions import Facts
 from kpi.spark import Cluster
 from kpi.vocabulary import Vocabulary
@@ -82,6 +82,13 @@ class OnCluster:
 
     edition: Edition
     cluster: Cluster
+    # The tables that it reads where they stay.
+    stays: tuple[LakeTable, ...] = ()
+
+    def refuse_changed(self) -> None:
+        """Raises SourceError where a table that stays in a lake is not what the edition saw."""
+        for table in self.stays:
+            lake_tables.refuse_changed(self.edition.query, table, self.cluster)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -102,7 +109,7 @@ class OnCluster:
         return self.cluster.query(sql, parameters)
 
 
-def on_cluster(edition: Edition, metrics: Iterable[str], cluster: Cluster, lake: Path) -> Readable:
+def on_cluster(edition: Edition, metrics: Iterable[str], cluster: Cluster, lake: Path) -> OnCluster:
     """The edition as the cluster answers it, of the facts below these metrics.
 
     Raises NoLake where the lake does not hold this edition, EngineFailed where the cluster fails.
@@ -123,7 +130,8 @@ def on_cluster(edition: Edition, metrics: Iterable[str], cluster: Cluster, lake:
         )
         cluster.register(table, edition.facts[table].columns, place, files)
     cluster.set_calendar(edition.vocabulary.calendar)
-    return OnCluster(edition, cluster)
+    read = tuple(table for name, table in stays.items() if name in cluster.facts)
+    return OnCluster(edition, cluster, read)
 
 
 def _landed(edition: Edition) -> list[str]:

@@ -192,6 +192,22 @@ def test_the_command_line_does_not_mix_an_edition_with_newer_facts(
     assert result.stdout == ""
 
 
+def test_a_cluster_that_answers_all_does_not_mix_them_either(
+    shop: LakeHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shop.refresh_both()
+    monkeypatch.setenv("SPARK_REMOTE", shop.address)
+    home = ["--home", str(shop.lake)]
+    assert CliRunner().invoke(app, [*home, "lake", str(tmp_path)]).exit_code == 0
+    shop.put("month=2026-03/b", EDGES[:-1])
+
+    result = CliRunner().invoke(app, [*home, "query", "visits", "--lake", str(tmp_path)])
+
+    shop.put("month=2026-03/b", EDGES)
+    assert result.exit_code == 1
+    assert "clicks has changed in its lake since it was looked at." in result.stderr
+
+
 def test_what_lies_in_a_lake_already_is_not_written_into_one(
     shop: LakeHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
