@@ -49,16 +49,31 @@ def count_rows(
     stale = [table for table in stale if table not in dict(in_lakes)]
     if not stale:
         return found
-    counts = " union all ".join(
-        f"select {literal(table)}, _source, count(*) from main.{quoted(table)} group by _source"
-        for table in stale
-    )
-    fresh = connection.execute(counts).fetchall()
+    before = {table: [s for t, s, _ in rows if t == table and s is not None] for table in stale}
+    fresh = [row for table in stale for row in _counted(connection, table, before[table])]
     connection.execute("delete from kpi.counted where list_contains(?, fact_table)", (stale,))
     # A table without a row is known too.
     empty = [(table, None, 0) for table in stale if table not in {t for t, _, _ in fresh}]
     connection.executemany("insert into kpi.counted values (?, ?, ?)", [*fresh, *empty])
     return found | {(table, source): n for table, source, n in fresh}
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, table: str, sources: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    """Every source of a table with the number of its rows; these sources had some before.
+
+    One after another they are counted from what the database knows of its blocks, where to tell
+    the rows of all apart it reads each row; that is left to when there is another source.
+    """
+    rows = f"from main.{quoted(table)}"
+    each = [f"(select count(*) {rows})"]
+    each += [f"(select count(*) {rows} where _source = {literal(s)})" for s in sources]
+    ((total, *counts),) = connection.execute(f"select {', '.join(each)}").fetchall()
+    if total == sum(counts):
+        return [(table, s, n) for s, n in zip(sources, counts, strict=True) if n]
+    grouped = connection.execute(f"select _source, count(*) {rows} group by _source")
+    return [(table, source, n) for source, n in grouped.fetchall()]
 
 
 def days(
