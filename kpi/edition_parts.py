@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kpi.daily_parts import is_private
 from kpi.fact_tables import view_sql
-from kpi.files import UNFINISHED, flush, parts_folder, segment_file
+from kpi.files import flush, new_database, parts_folder, segment_file
 from kpi.lake_tables import stand_ins
 from kpi.parsing import literal, quoted
 from kpi.segments import Segment, rows_sql
@@ -32,24 +32,19 @@ def put_parts(
 
     `large` are the segments of the tables that are not copied.
     """
-    parts, unfinished = parts_folder(target), target.with_name(target.name + UNFINISHED)
+    parts = parts_folder(target)
     names = [segment.name for every in large.values() for segment in every]
     try:
         _link(segments_folder, names, parts)
-        with _attached(connection, segments_folder, names):
-            connection.execute(f"attach {literal(str(unfinished))} as {_EDITION}")
-            try:
-                _copy_tables(connection, large)
-                _make_views(connection, large)
-            finally:
-                connection.execute(f"detach {_EDITION}")
-        flush(unfinished)
-        unfinished.replace(target)
+        with (
+            _attached(connection, segments_folder, names),
+            new_database(connection, target, _EDITION),
+        ):
+            _copy_tables(connection, large)
+            _make_views(connection, large)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
         shutil.rmtree(parts, ignore_errors=True)
         raise
-    flush(target.parent)
 
 
 def _link(segments_folder: Path, names: Sequence[str], parts: Path) -> None:

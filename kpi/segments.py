@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kpi.fact_tables import SYSTEM, columns_of, create_sql, name_of
-from kpi.files import UNFINISHED, flush, segment_file
+from kpi.files import new_database, segment_file
 from kpi.keeper import digest
-from kpi.parsing import literal, quoted
+from kpi.parsing import quoted
 from kpi.periods import DAY
 from kpi.stretches import Stretch, at_most, joined, of_days, without
 from kpi.touched import EARLIEST, LATEST, Touched
@@ -246,26 +246,18 @@ class _Segments:
 
     def _write(self, name: str, columns: Mapping[str, str], claim: Claim) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = segment_file(self.folder, name)
-        unfinished = file.with_name(file.name + UNFINISHED)
         # When a row was last seen changes without the row: here that is not known.
         selected = ", ".join(
             f"cast(null as {SYSTEM[column]}) as {column}" if column == _UNKNOWN else quoted(column)
             for column in (*columns, *SYSTEM)
         )
         connection, alias = self.connection, quoted(name)
-        connection.execute(f"attach {literal(str(unfinished))} as {alias}")
-        try:
+        with new_database(connection, segment_file(self.folder, name), name):
             connection.execute(create_sql(f"{alias}.{_ROWS}", columns, ()))
             ((rows,),) = connection.execute(
                 f"insert into {alias}.{_ROWS} select {selected} from {name_of(self.table)} "
                 f"where _deleted_at is null and {claim.condition()}"
             ).fetchall()
-        finally:
-            connection.execute(f"detach {alias}")
-        flush(unfinished)
-        unfinished.replace(file)
-        flush(self.folder)
         return int(rows)
 
 
