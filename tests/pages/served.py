@@ -26,6 +26,9 @@ from playwright.sync_api import (
 from tests.pages.app import ROOT
 from tests.programs import program
 
+# A slow machine shows the same, only later.
+expect.set_options(timeout=30_000)
+
 
 @dataclass(frozen=True)
 class Served:
@@ -83,10 +86,8 @@ def opened(context: BrowserContext, address: str) -> Page:
 def settled(page: Page) -> None:
     """Waits until the page's script has run and its sheets are drawn."""
     # A state has no line of its own about what is counted: there is nothing to count.
-    expect(page.locator(".about, .state").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_test_id("stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=30_000
-    )
+    expect(page.locator(".about, .state").first).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 class Noise:

@@ -248,7 +248,7 @@ def test_a_chart_of_a_dark_screen_has_no_ground_of_its_own_on_paper(
     context = browser.new_context(viewport=DESKTOP, color_scheme="dark")
     page = opened(context.new_page(), f"{address}/metric?m=uptime")
     drawing = page.locator(".js-plotly-plot .main-svg").first
-    expect(drawing).to_be_visible(timeout=30_000)
+    expect(drawing).to_be_visible()
 
     page.emulate_media(media="print")
 
@@ -261,7 +261,7 @@ def test_a_chart_wider_than_the_paper_is_scaled_and_not_cut(browser: Browser, ad
     context = browser.new_context(viewport={"width": 1920, "height": 1000})
     page = opened(context.new_page(), f"{address}/metric?m=uptime")
     drawing = page.locator(".js-plotly-plot .main-svg").first
-    expect(drawing).to_be_visible(timeout=30_000)
+    expect(drawing).to_be_visible()
     page.wait_for_function(
         "document.querySelector('.js-plotly-plot .main-svg').getBoundingClientRect().width > 1500"
     )

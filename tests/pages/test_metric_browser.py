@@ -76,7 +76,7 @@ def test_the_chart_fills_its_width_and_names_its_lines(page: Page) -> None:
         "document.querySelector('.js-plotly-plot .main-svg')?.getBoundingClientRect().width > 1300"
     )
 
-    page.wait_for_function(wide, timeout=30_000)
+    page.wait_for_function(wide)
 
     expect(page.locator(".js-plotly-plot")).to_contain_text("average")
 

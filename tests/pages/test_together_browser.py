@@ -51,7 +51,7 @@ def test_two_metrics_open_quietly_and_within_the_width(
 
     page.goto(f"{address}/together?cost=orders&severity=sev2&service=%3DCheckout")
     settled(page)
-    expect(page.locator(".js-plotly-plot")).to_have_count(3, timeout=30_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
     page.wait_for_timeout(500)
 
     main = page.get_by_test_id("stMain")

@@ -70,7 +70,7 @@ def test_a_trial_fits_its_screen_and_stands_beside_or_above_the_list(
 ) -> None:
     page = opened(browser, f"{address}/vocabulary?try=sales", size, theme)
 
-    expect(page.get_by_text("It holds.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It holds.")).to_be_visible()
     main = page.get_by_test_id("stMain")
     field, found = page.locator("textarea").bounding_box(), page.locator(".entries").bounding_box()
     assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 0
@@ -97,14 +97,14 @@ def test_an_entry_is_tried_and_mended_by_keyboard_alone(browser: Browser, addres
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_text("2 mistakes")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("2 mistakes")).to_be_visible()
     expect(page.locator("mark", has_text="amont")).to_be_visible()
     expect(page.get_by_text("Line 8, column 3")).to_be_visible()
     field.focus()
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.insert_text(GOOD)
     page.keyboard.press("ControlOrMeta+Enter")
-    expect(page.get_by_text("It holds.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It holds.")).to_be_visible()
     assert "gifts" not in page.url
     page.context.close()
 
@@ -119,7 +119,7 @@ def test_closing_a_trial_leaves_the_search_and_back_opens_it_again(
     page.wait_for_url(re.compile(r"/vocabulary\?q=sales$"))
     expect(page.locator("textarea")).to_have_count(0)
     page.go_back()
-    expect(page.locator("textarea")).to_be_visible(timeout=20_000)
+    expect(page.locator("textarea")).to_be_visible()
     page.context.close()
 
 
@@ -129,7 +129,7 @@ def test_nothing_of_a_trial_reaches_the_servers_log_or_another_visitor(
     page = opened(browser, f"{address}/vocabulary?try=1")
     page.locator("textarea").fill(WRONG.replace("Gifts", "Sunflowers"))
     page.get_by_role("button", name="Check the entry").click()
-    expect(page.get_by_text("2 mistakes")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("2 mistakes")).to_be_visible()
 
     other = opened(browser, f"{address}/vocabulary?try=1")
 
@@ -147,5 +147,5 @@ def test_what_changed_is_reached_on_a_phone(browser: Browser, address: str) -> N
     page.get_by_role("radio", name="What changed").click()
 
     page.wait_for_url(re.compile(r"show=changes"))
-    expect(page.get_by_text("No definition has changed")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("No definition has changed")).to_be_visible()
     page.context.close()
