@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kpi.daily_parts import is_private
+from kpi.database_files import new_database
 from kpi.fact_tables import view_sql
-from kpi.files import flush, new_database, parts_folder, segment_file
+from kpi.files import flush, parts_folder, segment_file
 from kpi.lake_tables import stand_ins
 from kpi.parsing import literal, quoted
 from kpi.segments import Segment, rows_sql

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kpi.database_files import new_database
 from kpi.fact_tables import SYSTEM, columns_of, create_sql, name_of
-from kpi.files import new_database, segment_file
+from kpi.files import segment_file
 from kpi.keeper import digest
 from kpi.parsing import quoted
 from kpi.periods import DAY

@@ -1,4 +1,4 @@
-"""A file of an edition is there and whole, or it is not there."""
+"""A new database file is there and whole, or it is not there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from kpi.files import new_database
+from kpi.database_files import new_database
 
 ROWS = 400_000
 FILL = f"create table made.numbers as select hash(range) as n from range({ROWS})"
