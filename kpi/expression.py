@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -83,6 +83,18 @@ class Aggregate:
     def adds_up(self) -> bool:
         """Whether its values for two sets of rows are together the value for all of them."""
         return self.kind in ("sum", "count", "count_if") and "(DISTINCT " not in self.sql
+
+    @property
+    def in_passing(self) -> Aggregate:
+        """Another aggregate of the same type that fails over the same rows, yet holds none of them.
+
+        A median holds all that it is taken of, and to count what is distinct holds each.
+        """
+        if self.kind in ("median", "percentile", "percentile_disc"):
+            return replace(self, kind="max", sql=f"max({_exact(self.counted)})")
+        if "(DISTINCT " in self.sql:
+            return replace(self, sql=f"approx_count_distinct({self.counted})")
+        return self
 
 
 @dataclass(frozen=True)
@@ -410,8 +422,7 @@ def _aggregate(node: exp.Expr) -> Aggregate:
     if kind == "count" and isinstance(arguments[0], exp.Star):
         return Aggregate(kind, "count(*)", "*", condition)
     value = _sql(_row_sql(arguments[0].copy()))
-    # DuckDB cuts decimals off when it takes the quantile of a DECIMAL.
-    exact = f"CAST({value} AS DOUBLE)"
+    exact = _exact(value)
     share = arguments[1].sql() if len(arguments) > 1 else ""
     sql = {
         "median": f"median({exact})",
@@ -420,6 +431,11 @@ def _aggregate(node: exp.Expr) -> Aggregate:
         "count": f"count(DISTINCT {value})" if distinct else f"count({value})",
     }.get(kind, f"{kind}({value})")
     return Aggregate(kind, sql, value, condition)
+
+
+def _exact(value: str) -> str:
+    # DuckDB cuts decimals off when it takes the quantile of a DECIMAL.
+    return f"CAST({value} AS DOUBLE)"
 
 
 def _row_sql(tree: exp.Expr) -> exp.Expr:

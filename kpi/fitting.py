@@ -41,7 +41,7 @@ def against_facts(
 
     `columns` holds the DuckDB type of every column by table; a table that is not there yet is
     passed over. `query` gives the rows of a statement and raises QuestionRefused for one that
-    cannot run. Each metric is computed once over all its rows, but for the `proven` ones.
+    cannot run. Every row is taken once by each metric, but for the `proven` ones.
     """
     return _Fitting(vocabulary, columns, query, proven).problems()
 
@@ -138,6 +138,14 @@ class _Fitting:
             name: replace(facts, reader=Unasked()) if name in self.in_lakes else facts
             for name, facts in self.facts.items()
         }
+
+    @cached_property
+    def in_passing(self) -> Vocabulary:
+        """The same metrics, computed without holding rows: however many there are."""
+        return replace(
+            self.vocabulary,
+            metrics={m.name: _in_passing(m) for m in self.vocabulary.metrics.values()},
+        )
 
     def problems(self) -> list[Problem]:
         """Everything that does not fit."""
@@ -275,7 +283,8 @@ class _Fitting:
         """What only the engine of a lake can tell: whether it computes exactly this."""
         for metric in metrics:
             try:
-                for part in self._statement([metric], self.elsewhere).elsewhere:
+                statement = _statement(self.vocabulary, [metric], self.elsewhere)
+                for part in statement.elsewhere:
                     spark_sql(Statement(part.sql, part.parameters), self.columns)
             except QuestionRefused as refused:
                 what = f"cannot be computed where its facts lie. {refused}"
@@ -293,22 +302,16 @@ class _Fitting:
 
     def _run(self, metrics: Sequence[Metric]) -> QuestionRefused | None:
         """Why these cannot be computed together over all rows."""
-        statement = self._statement(metrics)
+        statement = _statement(self.in_passing, metrics, self.facts)
         try:
             self.query(statement.sql, statement.parameters)
         except QuestionRefused as refused:
             return refused
         return None
 
-    def _statement(
-        self, metrics: Sequence[Metric], facts: Mapping[str, Facts] | None = None
-    ) -> Statement:
-        question = Question(tuple(m.name for m in metrics), TOTAL, start=FIRST_DAY, end=LAST_DAY)
-        return compile_question(self.vocabulary, question, facts or self.facts)
-
     def _refused(self, metrics: Sequence[Metric]) -> QuestionRefused | None:
         """Why these cannot be computed together; a value that is no number is noted."""
-        statement = self._statement(metrics)
+        statement = _statement(self.vocabulary, metrics, self.facts)
         try:
             described = self.query(f"DESCRIBE {statement.sql}", statement.parameters)
         except QuestionRefused as refused:
@@ -433,3 +436,18 @@ def _in_words(refusal: str) -> tuple[str, str]:
 def _fix(word: str, columns: Mapping[str, str]) -> str:
     own = [name for name in columns if not name.startswith("_")]
     return nearest(word, own) or f"It has: {', '.join(own)}."
+
+
+def _statement(
+    vocabulary: Vocabulary, metrics: Sequence[Metric], facts: Mapping[str, Facts]
+) -> Statement:
+    """These metrics over all rows, whenever they happened."""
+    question = Question(tuple(m.name for m in metrics), TOTAL, start=FIRST_DAY, end=LAST_DAY)
+    return compile_question(vocabulary, question, facts)
+
+
+def _in_passing(metric: Metric) -> Metric:
+    if not isinstance(metric.value, FactValue):
+        return metric
+    aggregates = tuple(aggregate.in_passing for aggregate in metric.value.aggregates)
+    return replace(metric, value=replace(metric.value, aggregates=aggregates))

@@ -152,6 +152,8 @@ def mismatches(
     def query(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         try:
             return connection.execute(sql, parameters or None).fetchall()
+        except duckdb.OutOfMemoryException:
+            raise  # which says nothing of what is asked
         except DatabaseError as error:
             raise NotComputable(str(error).partition("\n")[0]) from error
 

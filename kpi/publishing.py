@@ -114,10 +114,10 @@ def publish_open(
     """
     vocabulary = load_vocabulary(vocabulary_text)
     columns = imprint.columns_of_facts(warehouse.connection)
-    if problems := imprint.mismatches(warehouse.connection, vocabulary, columns):
-        raise Refused(problems)
     folder = editions.editions_folder(home)
     try:
+        if problems := imprint.mismatches(warehouse.connection, vocabulary, columns):
+            raise Refused(problems)
         folder.mkdir(parents=True, exist_ok=True)
         number = _next_number(home)
         # The unique part keeps a cleared folder's numbers from naming an old file again, which

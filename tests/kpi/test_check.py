@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from kpi.check import check_home, vocabulary_text
 from kpi.fitting import against_facts
 from kpi.history import computed_before
+from kpi.imprint import mismatches
 from kpi.vocabulary_file import load_vocabulary
+from kpi.warehouse import Warehouse
 from kpi.yaml_text import Refused
 from tests.kpi.homes import NOON, VOCABULARY, answer, write_home
 from tests.kpi.memory import Memory, Rows
@@ -229,6 +232,57 @@ def test_a_value_that_its_rows_do_not_allow_is_told_before_anybody_asks_for_it(h
 
     assert f"{problem.place.line}:{problem.place.column}" == place(text, "count_if(")
     assert "cannot be computed: could not convert string 'bad'" in problem.what
+
+
+@pytest.mark.parametrize(
+    "aggregate",
+    ["median({})", "percentile({}, 0.9)", "percentile_disc({}, 0.9)", "count(distinct {})"],
+)
+def test_a_row_that_cannot_be_taken_is_told_of_a_value_that_holds_all_rows(
+    home: Path, aggregate: str
+) -> None:
+    published = Home(home, VOCABULARY)
+    published.bring("answers", "surveys", [{**answer(1), "comment": "bad"}], at=NOON)
+    published.publish(NOON)
+    taken = aggregate.format("case when lower(comment) in (1, 2) then 1 end")
+    text = VOCABULARY.replace("count(*)", taken)
+    (home / "metrics.yaml").write_text(text)
+
+    (problem,), _ = check_home(home)
+
+    assert "cannot be computed: could not convert string 'bad'" in problem.what
+
+
+def test_a_value_of_more_rows_than_there_is_memory_for_is_no_mistake(tmp_path: Path) -> None:
+    text = GOOD.replace("sum(amount)", "count(distinct amount)")
+    rows = "from range(3_000_000) rows(i)"
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        connection = warehouse.connection
+        connection.execute("drop view incidents")
+        connection.execute(
+            "create table incidents as select timestamp '2026-03-01' + to_seconds(i) as opened_at, "
+            "opened_at + to_seconds(i % 9) as resolved_at, 'sev1' as severity, 'north' as region, "
+            f"'red' as team {rows}"
+        )
+        connection.execute(
+            "create table orders as select date '2026-03-01' as ordered_on, "
+            f"cast(i as decimal(12, 2)) as amount, 'north' as region {rows}"
+        )
+        # As large as both tables are, and half of what the values would hold.
+        connection.execute("set memory_limit = '48MB'; set temp_directory = ''")
+        for held in (
+            "median(epoch(opened_at)) from incidents",
+            "count(distinct amount) from orders",
+        ):
+            with pytest.raises(duckdb.OutOfMemoryException):
+                connection.execute(f"select {held}").fetchall()
+        described = {
+            table: connection.execute(f"describe {table}").fetchall()
+            for table in ("incidents", "orders")
+        }
+        columns = {table: {row[0]: row[1] for row in rows} for table, rows in described.items()}
+
+        assert mismatches(connection, load_vocabulary(text), columns) == []
 
 
 def test_a_flow_needs_a_target_of_a_period_and_a_rate_must_not_have_one() -> None:
