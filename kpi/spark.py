@@ -27,6 +27,7 @@ from kpi.lake_tables import LakeFile
 from kpi.periods import Calendar
 from kpi.questions import NotComputable
 from kpi.reader import tuples
+from kpi.spark_columns import duckdb_type, spark_type, widens
 from kpi.spark_literals import literal
 from kpi.spark_sql import DAYS, SETTINGS, spark_sql, view_name
 
@@ -41,18 +42,6 @@ _ANSWERED = 600.0
 _PORT = 15002
 _WORK = itertools.count()
 
-# DuckDB's types as Spark reads them from Parquet.
-_TYPES = {
-    "VARCHAR": "string",
-    "BOOLEAN": "boolean",
-    "TINYINT": "tinyint",
-    "SMALLINT": "smallint",
-    "INTEGER": "int",
-    "BIGINT": "bigint",
-    "DOUBLE": "double",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp_ntz",
-}
 # What is told of a file: where the cluster reads it, how it names it beside each row, its state.
 _FILE = {
     "path": "path",
@@ -62,8 +51,6 @@ _FILE = {
 }
 # What stands in the folder of a table of these formats.
 _OTHER_FORMATS = {"Delta": "_delta_log/*.json", "Iceberg": "metadata/*.metadata.json"}
-_INTEGERS = ("tinyint", "smallint", "int", "bigint")
-_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 _DETAILS = re.compile(r'^\s*details = "(.+)"$', re.MULTILINE)
 
@@ -290,10 +277,7 @@ class Cluster:
             raise EngineFailed(f"{self._named} has no column '{name}' in {what}.")
         if found == wanted:
             return column
-        wider = found in _INTEGERS and wanted in _INTEGERS[_INTEGERS.index(found) :]
-        wider = wider or (found, wanted) == ("float", "double")
-        # The session's zone is UTC, so a moment stays the same.
-        if wider or (found == "timestamp" and wanted == "timestamp_ntz"):
+        if widens(found, wanted):
             return f"CAST({column} AS {wanted}) AS {column}"
         has = f"{self._named} has the column '{name}' of {what} as {found}"
         raise EngineFailed(f"{has}, not as {wanted}: the numbers might differ.")
@@ -432,24 +416,6 @@ def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {_REACHED:g} s"
     return (error.strerror or str(error)).lower()
-
-
-def spark_type(kind: str) -> str | None:
-    """A DuckDB type as Spark calls it; None for one that it has not."""
-    decimal = _DECIMAL.fullmatch(kind)
-    return f"decimal({decimal[1]},{decimal[2]})" if decimal else _TYPES.get(kind)
-
-
-def duckdb_type(kind: str) -> str | None:
-    """The DuckDB type that holds every value of a type of Spark's; None where none does."""
-    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", kind)
-    if decimal:
-        return f"DECIMAL({decimal[1]},{decimal[2]})"
-    # A moment in any zone is kept as UTC; what was single has no digit more as double.
-    other = {"float": "DOUBLE", "timestamp": "TIMESTAMP"}
-    return other.get(kind) or next(
-        (ours for ours, theirs in _TYPES.items() if theirs == kind), None
-    )
 
 
 def _one_of(files: Iterable[LakeFile]) -> str:
