@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from benchmarks import company
@@ -93,8 +94,10 @@ class Company:
 
     def prove(self) -> None:
         """Ends the benchmark where the edition does not answer what its facts say."""
-        edition = open_edition(self.folder)
-        asked, counted = ours(edition), edition.query(by_hand())
+        # As much memory as it takes: an edition would refuse to hold so many rows for a median.
+        with duckdb.connect(str(self.warehouse), read_only=True) as facts:
+            counted = facts.execute(by_hand()).fetchall()
+        asked = ours(open_edition(self.folder))
         found, expected = (
             [(str(m), *(n if n is None else float(n) for n in numbers)) for m, *numbers in rows]
             for rows in (asked, counted)
