@@ -158,7 +158,10 @@ class _NewParts:
         types = self.keeper.facts[self.axis.table].columns
         kinds = {DAY: "DATE"} | {word: types[word] for word in self.words}
         kinds |= {column.name: column.type for column in self.columns.values()}
-        self.keeper.make(name, self.axis.table, select, self.parameters, kinds)
+        with self.keeper.rows(self.axis.table, select, self.parameters, kinds) as (rows, given):
+            self.keeper.connection.execute(
+                f"create or replace temp table {name} as from {rows}", given or None
+            )
         self.parameters = {}
 
     def _keys(self) -> str:

@@ -255,18 +255,15 @@ class _Answers:
         for index, word in enumerate(words):
             kinds |= {f"g{index}": "BIGINT", f"d{index}": plan.type_of(axis.table, word)}
         kinds |= {column.name: column.type for column in self.columns.values()}
-        keeper.make(
-            "new_answers",
-            axis.table,
+        answers = (
             f"{f'with {steps} ' if steps else ''}select {', '.join(selected)} from {rows.source} "
-            f"where {wheres} group by grouping sets ({sets})",
-            parameters,
-            kinds,
+            f"where {wheres} group by grouping sets ({sets})"
         )
-        self._put(grain, words)
+        with keeper.rows(axis.table, answers, parameters, kinds) as (new, given):
+            keeper.connection.execute(self._insertion(grain, words, new), given or None)
 
-    def _put(self, grain: str, words: Sequence[str]) -> None:
-        """Puts new answers among the others, each with the dimension that it is divided by."""
+    def _insertion(self, grain: str, words: Sequence[str], new: str) -> str:
+        """What puts new answers among the others, each with the dimension that it is divided by."""
         told = [f"when g{i} = 0 then {literal(word)}" for i, word in enumerate(words)]
         members = [f"when g{i} = 0 then cast(d{i} as varchar)" for i in range(len(words))]
         selected = [
@@ -276,11 +273,7 @@ class _Answers:
             f"case {' '.join(members)} end" if words else "cast(null as varchar)",
             *(column.name for column in self.columns.values()),
         ]
-        connection = self.keeper.connection
-        connection.execute(
-            f"insert into {kept(self.axis.name)} select {', '.join(selected)} from new_answers"
-        )
-        connection.execute("drop table new_answers")
+        return f"insert into {kept(self.axis.name)} select {', '.join(selected)} from {new}"
 
     def _is_worth(self, grain: str, word: str) -> bool:
         """Whether what was computed has few enough rows; if not it is dropped."""

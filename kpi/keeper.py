@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,30 +84,28 @@ class Keeper:
             return self.connection.execute(sql).fetchall()
         return tuples(reader.fetch(table, sql, {}))
 
-    def make(
-        self,
-        name: str,
-        table: str,
-        sql: str,
-        parameters: Mapping[str, Any],
-        kinds: Mapping[str, str],
-    ) -> None:
-        """Makes a temporary table of a statement's rows over a fact table, wherever it lies.
+    @contextlib.contextmanager
+    def rows(
+        self, table: str, sql: str, parameters: Mapping[str, Any], kinds: Mapping[str, str]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """A statement's rows over a fact table, wherever it lies: what stands after FROM, and with
+        which parameters.
 
         `kinds` are the columns of the statement with the DuckDB types that they get.
         """
-        made = f"create or replace temp table {name} as"
         reader = self.facts[table].reader
         if reader is None:
-            self.connection.execute(f"{made} {sql}", parameters or None)
+            yield f"({sql})", parameters
             return
         self.connection.register(_FETCHED, reader.fetch(table, sql, parameters))
         columns = ", ".join(
             f"cast({quoted(column)} as {kind}) as {quoted(column)}"
             for column, kind in kinds.items()
         )
-        self.connection.execute(f"{made} select {columns} from {_FETCHED}")
-        self.connection.unregister(_FETCHED)
+        try:
+            yield f"(select {columns} from {_FETCHED})", {}
+        finally:
+            self.connection.unregister(_FETCHED)
 
     def is_elsewhere(self, table: str) -> bool:
         """Whether a table's facts lie in a lake."""

@@ -131,13 +131,25 @@ def bring_up(
     How many rows a table has is what the edition that is being made says of it.
     """
     rows = dict(connection.execute("select name, rows from kpi.tables").fetchall())
+    known = _known(connection)
     found: dict[str, list[Segment]] = {}
     for table in columns:
-        segments = _Segments(connection, folder, touched, table)
+        segments = _Segments(connection, folder, touched, table, known.get(table, []))
         if rows[table] >= (large / 2 if segments.known else large):
             found[table] = segments.bring_up(_time_of(vocabulary, table, columns[table]))
         elif segments.known:
             segments.remember([], "")
+    return found
+
+
+def _known(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Segment, str]]]:
+    """The segments of each table, the oldest first, with what they were made from."""
+    found: dict[str, list[tuple[Segment, str]]] = {}
+    for table, name, number, rows, claim, made_from in connection.execute(
+        "select fact_table, name, number, rows, claim, made_from from kpi.segments order by number"
+    ).fetchall():
+        segment = Segment(table, name, number, rows, Claim.from_json(claim))
+        found.setdefault(table, []).append((segment, made_from))
     return found
 
 
@@ -177,22 +189,19 @@ class _Segments:
     """The segments of one table while they are brought up to date."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folder: Path, touched: Touched, table: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        touched: Touched,
+        table: str,
+        known: Sequence[tuple[Segment, str]],
     ) -> None:
         self.connection = connection
         self.folder = folder
         self.touched = touched
         self.table = table
-        rows = connection.execute(
-            "select name, number, rows, claim, made_from from kpi.segments "
-            "where fact_table = ? order by number",
-            (table,),
-        ).fetchall()
-        self.known = [
-            Segment(table, name, number, count, Claim.from_json(claim))
-            for name, number, count, claim, _ in rows
-        ]
-        self._made_from = {made_from for *_, made_from in rows}
+        self.known = [segment for segment, _ in known]
+        self._made_from = {made_from for _, made_from in known}
 
     def bring_up(self, time: str | None) -> list[Segment]:
         """Writes a segment with what was touched, or with everything where that is needed."""
