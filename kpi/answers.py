@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,7 @@ from kpi.questions import (
     check_question,
 )
 from kpi.reach import Span, earlier
+from kpi.reports import extent_in_lake
 from kpi.vocabulary import Metric, Vocabulary
 
 if TYPE_CHECKING:
@@ -241,12 +242,11 @@ def _extent(edition: Readable, question: Question) -> tuple[dt.date | None, dt.d
             times.add((table, vocabulary.time_column(metric)))
     found: list[dt.date] = []
     for table, time in sorted(times):
-        facts = edition.facts[table]
-        # Of rows in a lake the edition says how far those of their own time reach.
-        ends = [(facts.first_day, facts.last_day)]
-        if facts.reader is None:
-            ends = edition.query(extent(table, time), {})
-        for value in ends[0]:
+        if edition.facts[table].reader is None:
+            ends: Sequence[tuple[Any, ...]] = edition.query(extent(table, time), {})
+        else:
+            ends = extent_in_lake(edition.query, vocabulary.calendar, table, time)
+        for value in (value for row in ends for value in row):
             if isinstance(value, dt.datetime):
                 found.append(vocabulary.calendar.local_day(value))
             elif value is not None:

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -158,7 +158,8 @@ class Edition:
         """This edition, where questions that its own rows do not answer are asked of lakes, too."""
         asking = copy(self)
         calendar = self.vocabulary.calendar
-        asking.__dict__["facts"] = reports.read_facts(self.query, self.tables, calendar, reader)
+        facts = reports.read_facts(self.query, self.tables, calendar, reader).items()
+        asking.__dict__["facts"] = {n: replace(each, stands_alone=False) for n, each in facts}
         return asking
 
     @cached_property

@@ -240,7 +240,15 @@ def _write_tables(
             told.append(unknown)
         fresh_until = min(known) if known and len(known) == len(told) else None
         ask = _asked(connection, reader, table)
-        first, last = _days(connection, ask, vocabulary, table, own, touched)
+        reached = {
+            time: census.days(
+                *(connection, vocabulary.calendar, touched, table, time, ask),
+                on_days=own[time] == "DATE",
+            )
+            for time in _times(vocabulary, table, own, all_of_them=in_lake)
+        }
+        default = vocabulary.tables[table].time if table in vocabulary.tables else ""
+        first, last = reached.get(default, (None, None))
         total = sum(n for (name, _), n in counted.items() if name == table)
         rows.append((table, first, last, fresh_until, total, sources))
     _insert(connection, "kpi.tables", rows)
@@ -279,22 +287,20 @@ def _insert(
     )
 
 
-def _days(
-    connection: duckdb.DuckDBPyConnection,
-    ask: census.Ask,
-    vocabulary: Vocabulary,
-    table: str,
-    columns: Mapping[str, str],
-    touched: Touched,
-) -> census.Days:
-    """The first and last local day of a table's default time, where the vocabulary names one.
+def _times(
+    vocabulary: Vocabulary, table: str, columns: Mapping[str, str], *, all_of_them: bool
+) -> list[str]:
+    """The times of a table of which is kept how far they reach, the default one first.
 
-    A stray row dated outside the calendar tells nothing of either.
+    A page can look the others up, but for those of a lake, which nobody asks for it.
     """
     declared = vocabulary.tables.get(table)
-    if declared is None or columns.get(declared.time) not in ("DATE", "TIMESTAMP"):
-        return None, None
-    on_days = columns[declared.time] == "DATE"
-    return census.days(
-        connection, vocabulary.calendar, touched, table, declared.time, ask, on_days=on_days
-    )
+    if declared is None:
+        return []
+    wanted = [declared.time]
+    if all_of_them:
+        counted_on = [
+            m for m in vocabulary.metrics.values() if not m.inputs and m.tables == (table,)
+        ]
+        wanted += [vocabulary.time_column(metric) for metric in counted_on]
+    return [t for t in dict.fromkeys(wanted) if columns.get(t) in ("DATE", "TIMESTAMP")]

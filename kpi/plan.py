@@ -204,7 +204,7 @@ class Plan:
             if isinstance(rollup, ExactAnswers):
                 same = rollup.reach == reach and not self.conditions
                 asked = (value, self.question.grain, self.question.by, periods)
-                alone = facts is not None and facts.reader is not None
+                alone = facts is not None and facts.stands_alone
                 if same and rollup.answers(*asked, alone=alone):
                     return rollup
             elif rollup.level == (reach if isinstance(reach, AsOf) else None):

@@ -50,11 +50,11 @@ class Question:
 class Facts:
     """What the compiler must know of one fact table of an edition.
 
-    `columns` are names and DuckDB types; `first_day` is the first local day of its default time
-    (`last_day` the last, which only where rows lie in a lake has to be told),
+    `columns` are names and DuckDB types; `first_day` is the first local day of its default time,
     `fresh_day` the last local day of which the sources can have told: between them nothing is
     known to be nothing. `rollups` are what is kept ready of it. Where its rows lie in a lake,
-    `reader` fetches what a statement over them gives.
+    `reader` fetches what a statement over them gives; where nobody is asked for it, what is kept
+    `stands_alone`: of periods after all that was told nothing is known, then.
     """
 
     columns: Mapping[str, str]
@@ -62,7 +62,7 @@ class Facts:
     fresh_day: dt.date | None
     rollups: tuple[Rollup, ...] = ()
     reader: Reader | None = None
-    last_day: dt.date | None = None
+    stands_alone: bool = False
 
 
 def alone(facts: Mapping[str, Facts]) -> dict[str, Facts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -132,7 +132,7 @@ def read_facts(
             _fresh_day(report, calendar),
             kept.get(table, ()),
             (reader or Unasked()) if table in in_lakes else None,
-            report.last_day,
+            stands_alone=table in in_lakes,
         )
         for table, kinds in read_columns(query).items()
         if (report := tables.get(table))
@@ -145,6 +145,17 @@ def read_in_lakes(query: Query) -> set[str]:
         return {table for (table,) in query("select fact_table from kpi.lake_tables")}
     except NotComputable:
         return set()
+
+
+def extent_in_lake(
+    query: Query, calendar: Calendar, table: str, time: str
+) -> Sequence[tuple[Any, ...]]:
+    """The first and last local day of a time of a fact table that lies in a lake, where known."""
+    return query(
+        "select first_day, last_day from kpi.extents "
+        "where fact_table = $table and field = $time and calendar = $zone",
+        {"table": table, "time": time, "zone": calendar.timezone},
+    )
 
 
 def read_rollups(query: Query) -> dict[str, tuple[Rollup, ...]]:

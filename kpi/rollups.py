@@ -161,7 +161,8 @@ class ExactAnswers:
     ) -> bool:
         """Whether all of a value is here for these periods.
 
-        Where facts lie elsewhere it stands `alone`: of later periods nothing is known, then.
+        Where nobody is asked about facts in a lake it stands `alone`: of later periods nothing is
+        known, then.
         """
         needed = [present(value.condition)]
         for aggregate in value.aggregates:

@@ -40,6 +40,7 @@ METRICS: Mapping[str, Any] = {
         "value": "count(*) from clicks",
         "as_of": {"from": "at_time", "to": "closed"},
     },
+    "ended": {"value": "count(*) from clicks", "time": "closed"},
     "last_fortnight": {"value": "median(pages) from clicks", "window": "14 days"},
     "sold": "sum(price) from sales",
     "sold_per_visit": "sold / visits",

@@ -18,7 +18,7 @@ from kpi.elsewhere import Unasked
 from kpi.lake_tables import stand_in
 from kpi.questions import NotComputable, Question, QuestionRefused, alone
 from kpi.ways import ways
-from tests.kpi.kept_and_facts import by_place, same
+from tests.kpi.kept_and_facts import EVERYTHING, by_place, same
 from tests.kpi.memory import Memory, Rows, vocabulary_text
 from tests.kpi.random_questions import EXAMPLES, SAME_EVERY_TIME
 from tests.kpi.random_worlds import drawn
@@ -80,6 +80,26 @@ def test_a_page_asks_nobody_and_says_how_to() -> None:
     with pytest.raises(NotComputable, match=r"visits lies in a lake, .* `python -m kpi query`"):
         ask(memory, question)
     assert [way.way for way in ways(memory, question)] == ["lake"]
+
+
+def test_what_is_kept_tells_nothing_of_later_periods_unless_the_lake_is_asked() -> None:
+    text = vocabulary_text(
+        {"middle": {"value": "median(n) from visits", "window": "90 days"}},
+        tables={"visits": {"time": "day"}},
+    )
+    visits = Rows("day DATE, n INTEGER", [("2026-03-01", 1), ("2026-03-02", 5)])
+    memory = Memory(text, {"visits": visits}, fresh_until=dt.datetime(2026, 3, 3))
+    memory.roll_up(EVERYTHING)
+    kept = memory.facts
+    question = Question(("middle",), "month", start=dt.date(2026, 3, 1), end=dt.date(2026, 5, 1))
+
+    def said(**how: Any) -> list[tuple[float | None, int]]:
+        memory.facts = {name: replace(each, **how) for name, each in kept.items()}
+        return [(cell.value, cell.n) for cell in ask(memory, question).cells]
+
+    assert said() == [(3, 2), (3, 2)]
+    assert said(reader=Here(memory)) == [(3, 2), (3, 2)]
+    assert said(reader=Unasked(), stands_alone=True) == [(3, 2), (None, 0)]
 
 
 @pytest.mark.parametrize(

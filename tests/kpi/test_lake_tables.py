@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,12 +16,12 @@ from typer.testing import CliRunner
 from connectors.contract import CatalogueTable, Parquet, SourceError
 from kpi import editions, lake_tables, publishing
 from kpi.__main__ import app
-from kpi.answers import Cell
+from kpi.answers import Cell, ask
 from kpi.editions import Edition
 from kpi.engines import Engines, asking
 from kpi.imprint import Declaration, Declarations
 from kpi.layout import lay_out
-from kpi.questions import NotComputable
+from kpi.questions import NotComputable, Question
 from kpi.touched import Touched
 from kpi.warehouse import Warehouse
 from tests.cut_wire import cut_wire
@@ -103,6 +104,20 @@ def test_every_change_in_a_lake_is_followed(shop: LakeHome) -> None:
     shop.remove("month=2026-02/late")
     lake, landed = shop.refresh_both()
     assert differing(lake, landed) == []
+
+
+def test_an_open_range_reaches_as_far_as_in_facts_that_landed(shop: LakeHome) -> None:
+    closed_later = click(950, "2026-04-15", closed="2026-04-18 23:30:00")
+    shop.put("month=2026-04/open", [closed_later])
+    lake, landed = shop.refresh_both()
+
+    for metrics in (("visits",), ("ended",), ("ended", "visits")):
+        one, other = (ask(edition, Question(metrics, "day")).cells for edition in (lake, landed))
+        assert one[-1].period == other[-1].period
+        assert all(alike(*pair) for pair in zip(one, other, strict=True))
+    assert one[-1].period == dt.date(2026, 4, 19)
+
+    shop.remove("month=2026-04/open")
 
 
 def test_only_days_whose_rows_differ_are_touched(shop: LakeHome, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_what_no_metric_reads_has_no_type_here(kind: str) -> None:
     assert duckdb_type(kind) is None
 
 
-@pytest.mark.parametrize(("found", "wanted"), itertools.product(BITS, BITS))
+@pytest.mark.parametrize(("found", "wanted"), list(itertools.product(BITS, BITS)))
 def test_an_integer_is_widened_and_never_cut(found: str, wanted: str) -> None:
     assert widens(found, wanted) == (BITS[found] <= BITS[wanted])
 
