@@ -71,7 +71,9 @@ def questions(entries: Sequence[Entry]) -> str:
     """What the question costs each way, and who could not answer."""
 
     def cell(way: Entry) -> str:
-        return f"{way['wall']:,.0f} / {way['cpu']:,.0f} ({_times(way['ratio'])})"
+        return (
+            f"{_milliseconds(way['wall'])} / {_milliseconds(way['cpu'])} ({_times(way['ratio'])})"
+        )
 
     told = by_size(entries, "ms / ms of CPU (times the CPU by hand)", "rows", cell, "ways")
     left: dict[str, list[str]] = {}
@@ -196,7 +198,11 @@ def _labelled(values: Sequence[int]) -> dict[str, list[Any]]:
 
 def _times(ratio: float) -> str:
     """A ratio in two figures, which tell apart small ones too."""
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
+def _milliseconds(spent: float) -> str:
+    return f"{spent:,.0f}" if spent >= 100 else f"{spent:.1f}"
 
 
 def main() -> None:

@@ -18,13 +18,13 @@ def asked(rows: int, **ways: float) -> None:
 
 def test_a_table_has_a_column_for_each_size_and_a_row_for_each_way() -> None:
     asked(1_000_000, floor=1.0)
-    asked(100_000, floor=1.0, ours=0.69)
+    asked(100_000, floor=1.0, ours=0.0069)
 
     lines = report.questions(list(report.kept()["questions"].values())).splitlines()
 
     assert lines[0].endswith("| 100,000 | 1,000,000 |")
-    assert lines[2] == "| floor | 85 / 103 (1.00) | 85 / 103 (1.00) |"
-    assert lines[3] == "| ours | 85 / 103 (0.69) | – |"
+    assert lines[2] == "| floor | 85.4 / 103 (1.00) | 85.4 / 103 (1.00) |"
+    assert lines[3] == "| ours | 85.4 / 103 (0.0069) | – |"
     assert lines[-1].startswith("Measured ")
     assert lines[-1].endswith("Left out: Other (it cannot be installed).")
 
