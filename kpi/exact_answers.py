@@ -12,7 +12,7 @@ from kpi.expression import ROW, quoted
 from kpi.keeper import Keeper, digest, kept, view
 from kpi.parsing import literal
 from kpi.period_rows import PeriodRows
-from kpi.periods import DAY, FIRST_DAY, GRAINS, Period, covering, period_of
+from kpi.periods import DAY, FIRST_DAY, GRAINS, LAST_DAY, Period, covering, period_of
 from kpi.plan import Plan, fact_value
 from kpi.questions import Question, can_be_asked
 from kpi.reach import AsOf, Own, Reach, first_day
@@ -130,13 +130,18 @@ class _Answers:
         return [rollup]
 
     def _until(self) -> dt.date:
-        """The day after the last of which the sources have told, or that has a fact."""
-        fresh = self.keeper.facts[self.axis.table].fresh_day
+        """The day after the last on which a period can begin that a page asks for.
+
+        That is the one that is not over by what the freshest of all tables has told, which may
+        begin on the day after.
+        """
+        told = [facts.fresh_day for facts in self.keeper.facts.values() if facts.fresh_day]
         last = self.span[1] if self.span else FIRST_DAY + DAY
-        if fresh is None:
+        if not told:
             return last
+        asked = min(max(told) + 2 * DAY, LAST_DAY)
         # Of later facts nobody else could tell where they lie elsewhere.
-        return max(last, fresh + DAY) if self.elsewhere else fresh + DAY
+        return max(last, asked) if self.elsewhere else asked
 
     def _since(self) -> dt.date:
         """The first day of which all is known: rows from before the calendar reach into it."""
@@ -156,7 +161,7 @@ class _Answers:
         return can_be_asked(self.keeper.vocabulary, self.axis.metrics[0], grain)
 
     def _periods(self, grain: str) -> list[Period]:
-        """Every period from the first fact on up to what the sources have told.
+        """Every period from the first fact on up to what pages ask for.
 
         Days that were touched and have no fact any more are among them: what was kept of them goes.
         """

@@ -107,6 +107,32 @@ def test_a_window_set_aside_is_kept_too(kept: Memory) -> None:
     assert way(kept, "moving", own_rows=True) == ["answer"]
 
 
+@pytest.mark.parametrize("fresh", ["2026-03-02 00:00", "2026-03-02 09:00"])
+def test_a_week_that_has_just_begun_is_kept_where_a_source_is_late(fresh: str) -> None:
+    text = vocabulary_text(
+        {
+            "middle": "median(n) from late",
+            "moving": {"value": "median(n) from late", "window": "14 days"},
+            "told": "count(*) from early",
+        },
+        tables={"late": {"time": "day"}, "early": {"time": "day"}},
+    )
+    days = [(f"2026-02-{day:02}", day) for day in range(1, 29)]
+    told = {"late": dt.datetime(2026, 3, 1, 10), "early": dt.datetime.fromisoformat(fresh)}
+    tables = {name: Rows("day DATE, n INTEGER", days) for name in told}
+    memory = Memory(text, tables, fresh_until=told)
+    memory.roll_up(ALL)
+
+    weeks = Question(
+        ("middle", "moving", "told"), "week", start=dt.date(2026, 2, 2), end=dt.date(2026, 3, 9)
+    )
+
+    assert [each.way for each in ways(memory, weeks)] == ["answer", "answer", "parts"]
+    kept = ask(memory, weeks)
+    memory.facts = alone(memory.facts)
+    assert kept.cells == ask(memory, weeks).cells
+
+
 def test_a_period_that_nobody_was_told_of_is_read_from_the_facts(kept: Memory) -> None:
     later = {"start": dt.date(2026, 3, 9), "end": dt.date(2026, 3, 16)}
 
