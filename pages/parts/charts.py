@@ -233,12 +233,14 @@ def _targets(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) ->
     )
     steps = [list(run) for _, run in groupby(known, lambda m: _agreed(course, m))]
     # The last one stands at the right edge.
-    for same in steps[:-1]:
+    for index, same in enumerate(steps[:-1]):
+        # On a phone a step is narrower than its words: every other one has them below the line.
+        furthest, shift = (min, -9) if index % 2 else (max, 9)
         figure.add_annotation(
             x=same[0].period.start,
-            # Above all of the step: a week across two quarters lies between them.
-            y=max(m.target for m in same if m.target is not None),
-            yshift=9,
+            # Beyond all of the step: a week across two quarters lies between them.
+            y=furthest(m.target for m in same if m.target is not None),
+            yshift=shift,
             xanchor="left",
             text=_agreed(course, same[0]),
             showarrow=False,
