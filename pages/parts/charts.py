@@ -249,12 +249,13 @@ def _targets(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) ->
 
 
 def _agreed(course: OverTime, moment: Moment) -> str:
-    """What was agreed for a period; a flow's share of it differs from month to month."""
+    """What was agreed for a period, of which a flow's share may differ from one to the next."""
     metric: Metric = course.row.metric
     agreed = metric.target.at(moment.period.end - DAY) if metric.target else None
-    if agreed is None or agreed.per in (None, course.grain):
+    if agreed is None:
         return f"target {course.formats.target(metric, moment.target)}"
-    return f"{course.formats.target(metric, agreed.value)} per {agreed.per}"
+    value = course.formats.target(metric, agreed.value)
+    return f"target {value}" if agreed.per in (None, course.grain) else f"{value} per {agreed.per}"
 
 
 def _edge_labels(figure: go.Figure, course: OverTime, colours: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from pages.parts import charts, style
 from pages.parts.over_time import over_time
 from tests.pages.app import cells, figure, open_app, sheets, shown, words
 from tests.pages.branches import EVIL, VOCABULARY
-from tests.pages.company import DAY, NOON, WEEK
+from tests.pages.company import DAY, NOON, WEEK, weeks
 from tests.published import Home
 
 
@@ -186,6 +186,25 @@ def test_the_target_steps_where_it_changed_and_names_the_step_before(edition: Ed
     assert target["line"]["shape"] == "hvh"
     assert (at["2025-12-22"], at["2026-01-05"]) == (100, 130)
     assert {"target ≥ 100", "target ≥ 130"} <= set(notes)
+
+
+def test_the_words_of_neighbouring_targets_stand_on_two_sides_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = {"2025-10": 70, "2025-12": 60, "2026-01": 50, "2026-02": 40}
+    dated = ", ".join(f"from {month}: {target} per week" for month, target in begins.items())
+    text = VOCABULARY.replace("  footfall:\n", f"  footfall:\n    target: {{{dated}}}\n")
+    home = Home(tmp_path, text)
+    counts = [{"day": at.date(), "branch": "North", "people": 40} for _, at in weeks(NOON, 20)]
+    home.bring("doors", "visits", counts, at=NOON, key=("day", "branch"))
+    edition = home.publish(NOON)
+
+    course = over_time(edition, edition.vocabulary.metrics["footfall"], "week", NOON)
+    notes = charts.process_chart(course, style.COLOURS["light"]).layout.annotations
+
+    # A week across two of them has its share of both, and no words of its own.
+    sides = {note.text: note.yshift > 0 for note in notes if note.xref != "paper"}
+    assert sides == {"target ≥ 70.0": True, "target ≥ 60.0": False, "target ≥ 50.0": True}
 
 
 def test_a_flow_names_what_was_agreed_where_its_share_differs(edition: Edition) -> None:
