@@ -133,15 +133,15 @@ class _Answers:
         """The day after the last on which a period can begin that a page asks for.
 
         That is the one that is not over by what the freshest of all tables has told, which may
-        begin on the day after.
+        begin on the day after. Of facts that lie elsewhere it is the day after all that they tell:
+        their engine need not be there because other tables are fresher.
         """
-        told = [facts.fresh_day for facts in self.keeper.facts.values() if facts.fresh_day]
         last = self.span[1] if self.span else FIRST_DAY + DAY
-        if not told:
-            return last
-        asked = min(max(told) + 2 * DAY, LAST_DAY)
-        # Of later facts nobody else could tell where they lie elsewhere.
-        return max(last, asked) if self.elsewhere else asked
+        if self.elsewhere:
+            fresh = self.keeper.facts[self.axis.table].fresh_day
+            return max(last, fresh + DAY) if fresh else last
+        told = [facts.fresh_day for facts in self.keeper.facts.values() if facts.fresh_day]
+        return min(max(told) + 2 * DAY, LAST_DAY) if told else last
 
     def _since(self) -> dt.date:
         """The first day of which all is known: rows from before the calendar reach into it."""

@@ -157,11 +157,11 @@ class LakeHome:
         """Removes a file with clicks."""
         (self.files / f"{name}.parquet").unlink()
 
-    def refresh(self, home: Path, **how: Any) -> Outcome:
-        """Refreshes one of the homes; what is said is in `heard`."""
+    def refresh(self, home: Path, at: dt.datetime = NOW, **how: Any) -> Outcome:
+        """Refreshes one of the homes at this moment; what is said is in `heard`."""
         self.heard = Heard()
         env = {"SPARK_REMOTE": self.address}
-        return refresh(home, voice=self.heard, now=Clock(NOW), env=env, **how)
+        return refresh(home, voice=self.heard, now=Clock(at), env=env, **how)
 
     def refresh_both(self) -> tuple[Edition, Edition]:
         """Refreshes both homes; the editions that follow, of the lake and of what landed."""

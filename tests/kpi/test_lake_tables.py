@@ -251,7 +251,7 @@ def test_a_cluster_that_is_not_there_leaves_the_last_numbers_and_the_other_sourc
     before, _ = shop.refresh_both()
     away = shop.at(f"sc://127.0.0.1:{free_port()}")
 
-    outcome = away.refresh(away.lake)
+    outcome = away.refresh(away.lake, at=NOW + dt.timedelta(days=8))
 
     assert outcome.exit_code == 1
     assert "clickstream: failed" in away.heard.text
