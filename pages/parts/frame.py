@@ -126,8 +126,8 @@ def run(page: Any) -> None:
 def _set_aside(title: str) -> None:
     """Once a page has run, what it has loaded stays for as long as the process does.
 
-    Streamlit searches all that there is for garbage after every run, which with the libraries of
-    our pages takes three times as long as the run itself; what is set aside is not searched.
+    Searching the libraries of our pages for garbage takes three times as long as a run; what is set
+    aside is not searched.
     """
     gc.unfreeze()
     gc.collect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from streamlit import config as streamlit_config
 
 from kpi import paper
 from pages.parts import style
@@ -80,3 +81,8 @@ def test_the_foot_of_a_printed_page_is_only_a_text() -> None:
     assert foot.count('"') == 4
     assert "<" not in foot
     assert "Edition 1 · " in foot
+
+
+def test_no_run_of_a_page_waits_for_a_search_for_garbage() -> None:
+    # Streamlit does not speak of this option: another version may have it no more.
+    assert streamlit_config.get_option("runner.postScriptGC") is False
